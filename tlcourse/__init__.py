@@ -1,0 +1,48 @@
+"""Helpers behind the transfer-learning course.
+
+The names below are loaded on first use, so that ``import tlcourse`` and ``tlcourse --help`` do not
+wait for PyTorch.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "CourseError": "errors",
+    "load_backbone": "backbones",
+    "BACKBONES": "backbones",
+    "load_dataset": "datasets",
+    "data_root": "datasets",
+    "replace_head": "heads",
+    "freeze": "freezing",
+    "unfreeze": "freezing",
+    "frozen_stages": "freezing",
+    "frozen_prefix": "freezing",
+    "frozen_guard": "freezing",
+    "count_parameters": "freezing",
+    "fingerprint": "freezing",
+    "fit": "training",
+    "evaluate": "training",
+    "predict": "training",
+    "make_optimizer": "training",
+    "pick_device": "training",
+    "seed_everything": "training",
+    "save_model": "training",
+    "load_model": "training",
+    "activations": "activations",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'tlcourse' has no attribute {name!r}")
+    value = getattr(import_module(f"tlcourse.{_HOME[name]}"), name)
+    globals()[name] = value  # also hides the submodule of the same name behind the function
+    return value
+
+
+def __dir__():
+    return sorted(__all__)
