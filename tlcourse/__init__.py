@@ -30,7 +30,7 @@ _HOME = {
     "seed_everything": "training",
     "save_model": "training",
     "load_model": "training",
-    "activations": "activations",
+    "cache_activations": "activations",
 }
 
 __all__ = ["__version__", *_HOME]
@@ -40,7 +40,7 @@ def __getattr__(name):
     if name not in _HOME:
         raise AttributeError(f"module 'tlcourse' has no attribute {name!r}")
     value = getattr(import_module(f"tlcourse.{_HOME[name]}"), name)
-    globals()[name] = value  # also hides the submodule of the same name behind the function
+    globals()[name] = value
     return value
 
 
