@@ -1,0 +1,84 @@
+# make lab        install if needed, then open lesson 00 in JupyterLab
+# make test       install if needed, then run every check
+# make test-gpu   the checks that need a CUDA device
+# make course     execute all lessons headless into build/course/, with a summary table
+# make lessons    execute all lessons and store them, outputs and widgets included, in notebooks/
+# make format     format the code and the lessons, and mend what ruff can mend
+# make clean      remove what was built and cached, but not .venv and data/
+#
+# CPU=1           installs the CPU build of PyTorch: `make lab CPU=1` saves several GB on Linux
+# PYTHON=...      the Python (3.11 or newer) from which the environment is made
+# VENV=...        the environment, .venv if not said
+# PYTEST_ARGS=... more options for pytest, as in `make test PYTEST_ARGS="-k freezing"`
+
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+# The first Python that is new enough and can make an environment. Version managers leave commands
+# that only complain, so each candidate has to run.
+PYTHON_CHECK = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
+	$(shell $(p) -c '$(PYTHON_CHECK)' >/dev/null 2>&1 && echo $(p))))
+
+# `torch` and `torchvision` are named with --upgrade so that CPU=1 also replaces a CUDA build that
+# is installed already: 2.14.1+cpu counts as newer than 2.14.1.
+ifeq ($(CPU),1)
+CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade torch torchvision
+CPU_STAMP = -cpu
+endif
+
+FIRST_LESSON = $(firstword $(wildcard notebooks/00_*.ipynb) notebooks)
+# JupyterLab refuses to run as root, which is who one is in most containers, unless told.
+ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help lab test test-gpu course lessons format clean
+
+help:
+	@sed -n '/^# make/s/^# //p' Makefile
+
+lab: $(VENV)/.lab$(CPU_STAMP)
+	$(BIN)/jupyter lab --ip=127.0.0.1 $(ALLOW_ROOT) $(LAB_ARGS) $(FIRST_LESSON)
+
+test: $(VENV)/.test$(CPU_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout 240 \
+		--nbval-sanitize-with tests/notebooks/sanitize.cfg $(PYTEST_ARGS) tests notebooks
+
+test-gpu: $(VENV)/.test$(CPU_STAMP)
+	$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS) tests
+
+course: $(VENV)/.lab$(CPU_STAMP)
+	$(BIN)/python -m tlcourse.lessons --output build/course
+
+lessons: $(VENV)/.lab$(CPU_STAMP)
+	$(BIN)/python -m tlcourse.lessons --store
+
+format: $(VENV)/.test$(CPU_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache *.egg-info
+	find tlcourse tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# The stamps: an environment is installed once, and again only when what it is made from changed.
+$(VENV)/.lab$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab]'
+	touch $(VENV)/.lab $@
+
+$(VENV)/.test$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab,test]'
+	touch $(VENV)/.lab $(VENV)/.lab$(CPU_STAMP) $(VENV)/.test $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { \
+		echo "No Python 3.11 or newer with venv was found. Install one from python.org or with your"; \
+		echo "package manager (on Debian and Ubuntu: python3 and python3-venv), or name it: make PYTHON=/path/to/python3 ..."; \
+		exit 1; }
+	@"$(PYTHON)" -c '$(PYTHON_CHECK)' || { \
+		echo "$(PYTHON) is older than 3.11 or cannot make environments (on Debian and Ubuntu, install python3-venv)."; \
+		exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
