@@ -173,6 +173,7 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
         Sorted int64 positions of training, validation and test items.
     """
     labels = np.asarray(labels)
+    _need_sources(labels, cluster, classes, amounts, fractions)
     rest = np.arange(len(labels))
     parts = []
     shares = (fractions[2], fractions[1] / (1 - fractions[2]))
@@ -190,3 +191,15 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
         rest = rest[~taken]
     drawn = draw_per_class(labels[rest], amounts[0], classes, seed=seed, what="train")
     return rest[drawn], parts[1], parts[0]
+
+
+def _need_sources(labels, cluster, classes, amounts, fractions):
+    needed = 1 + sum(bool(amounts[part] or fractions[part]) for part in (1, 2))
+    for label, name in enumerate(classes):
+        here = cluster[labels == label]
+        sources = len(set(here.tolist()))
+        if sources < needed:
+            raise SplitError(
+                f"class {name!r} has {len(here)} pictures from {sources} sources; to divide it in "
+                f"{needed} parts takes at least {needed}: add pictures, or leave the class out"
+            )
