@@ -23,13 +23,12 @@ _HOME = {
     "count_parameters": "freezing",
     "fingerprint": "freezing",
     "fit": "training",
-    "evaluate": "training",
-    "predict": "training",
+    "evaluate": "evaluation",
+    "predict": "evaluation",
     "make_optimizer": "training",
-    "pick_device": "training",
-    "seed_everything": "training",
-    "save_model": "training",
-    "load_model": "training",
+    "pick_device": "batches",
+    "save_model": "saving",
+    "load_model": "saving",
     "cache_activations": "activations",
 }
 
