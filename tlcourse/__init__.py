@@ -30,6 +30,7 @@ _HOME = {
     "save_model": "saving",
     "load_model": "saving",
     "cache_activations": "activations",
+    "claim": "claims",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -27,7 +27,7 @@ from .progress import progress_bar
 from .runtime import keep_freed_memory
 from .transforms import Augment
 
-HEAD_LR = 1e-2
+HEAD_LR = 3e-3
 STAGE_LR = 1e-3
 
 
@@ -103,7 +103,7 @@ def make_optimizer(
     Parameters
     ----------
     lr
-        Learning rate of the head, and the ceiling of the stages' (None: 1e-2 where the head alone
+        Learning rate of the head, and the ceiling of the stages' (None: 3e-3 where the head alone
         is trained, 1e-3 otherwise).
     stage_lrs
         Learning rates of single stages: discriminative rates, as in Howard and Ruder (2018).
