@@ -44,7 +44,7 @@ test: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 240 \
-		--nbval-sanitize-with tests/notebooks/sanitize.cfg $(PYTEST_ARGS) tests notebooks
+		--nbval-sanitize-with tests/notebooks/sanitize.cfg $(PYTEST_ARGS) tests $(wildcard notebooks)
 
 test-gpu: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS) tests
@@ -61,19 +61,20 @@ format: $(VENV)/.test$(CPU_STAMP)
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache *.egg-info
-	find tlcourse tests notebooks -name __pycache__ -prune -exec rm -rf {} +
-	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
+	find tlcourse tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf notebooks/.ipynb_checkpoints
 
 # The stamps: an environment is installed once, and again only when what it is made from changed.
-$(VENV)/.lab$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.lab$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab]'
 	touch $(VENV)/.lab $@
 
-$(VENV)/.test$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.test$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab,test]'
 	touch $(VENV)/.lab $(VENV)/.lab$(CPU_STAMP) $(VENV)/.test $@
 
-$(BIN)/python:
+# venv makes pip last, so that an interrupted call is taken up again.
+$(BIN)/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "No Python 3.11 or newer with venv was found. Install one from python.org or with your"; \
 		echo "package manager (on Debian and Ubuntu: python3 and python3-venv), or name it: make PYTHON=/path/to/python3 ..."; \

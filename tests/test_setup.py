@@ -1,5 +1,6 @@
-"""The ways in agree: pyproject.toml, constraints.txt, environment.yml, Makefile, .ci/run, README."""
+"""The ways in agree: pyproject.toml, constraints.txt, environment.yml, Makefile, README, CI."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -155,8 +156,6 @@ def test_a_changed_requirement_installs_again(repository, tmp_path):
     assert make(tmp_path, "lab")[0] == 0
     stamp = tmp_path / ".venv" / ".lab"
     changed = stamp.stat().st_mtime + 5
-    import os
-
     os.utime(tmp_path / "constraints.txt", (changed, changed))
     assert make(tmp_path, "lab")[0] == 0
     assert log.read_text(encoding="utf-8").count("pip install") == 2
