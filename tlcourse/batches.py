@@ -69,7 +69,7 @@ class PixelBatches:
     def _pixels(self, index: int, seed: tuple[int, ...]) -> np.ndarray:
         if self._kept is not None and index in self._kept:
             return self._kept[index]
-        image = self.images.image(index)
+        image = self.images.image(index, at_least=self.preprocess.at_least)
         if self.augment is not None:
             image = self.augment(image, np.random.default_rng([*seed, index]))
         pixels = self.preprocess.pixels(image)

@@ -155,17 +155,24 @@ def predict(
     device = pick_device(device)
     model.to(device)
     preprocess = model.spec.preprocess.at(input_size(model, images, size))
-    if isinstance(images, ImageSet):
-        images = (images.image(i) for i in range(len(images)))
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.inference_mode():
             rows = [
-                model(preprocess(image.convert("RGB"))[None].to(device)).softmax(1).cpu()
-                for image in images
+                model(preprocess(image)[None].to(device)).softmax(1).cpu()
+                for image in _rgb(images, preprocess)
             ]
     finally:
         for module, training in modes.items():
             module.training = training
     return torch.cat(rows).numpy() if rows else np.zeros((0, len(model.classes)), np.float32)
+
+
+def _rgb(images, preprocess):
+    if isinstance(images, ImageSet):
+        for i in range(len(images)):
+            yield images.image(i, at_least=preprocess.at_least)
+    else:
+        for image in images:
+            yield image.convert("RGB")

@@ -54,6 +54,11 @@ class Preprocess:
         """Return the same preprocessing for another image size (None: this one)."""
         return self if size is None else replace(self, size=int(size))
 
+    @property
+    def at_least(self) -> int:
+        """Shorter side in pixels that a picture is needed at, a hint to `photos.decode_photo`."""
+        return round(self.size / self.crop)
+
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Resize and centre-crop an RGB picture to uint8 of shape (size, size, 3).
 
@@ -82,7 +87,7 @@ class Preprocess:
 
     def fingerprint(self) -> dict:
         """Everything that the numbers depend on, ready for JSON."""
-        return {"transform": "resize-crop-normalise/1", **asdict(self)}
+        return {"transform": "decode-resize-crop-normalise/1", **asdict(self)}
 
 
 @dataclass(frozen=True)
