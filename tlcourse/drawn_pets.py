@@ -1,101 +1,529 @@
-"""Tigger, Misty and neither: pet pictures drawn from a seed, so that no download is needed."""
+"""Tigger, Misty and neither: pet pictures drawn from a seed, so that no download is needed.
+
+Tigger is an orange tabby with green eyes, Misty a grey cat with amber eyes. *Neither* are other
+cats, dogs and rooms without any pet. Pose, face, place, light, sharpness and the exact colours
+change from picture to picture: ten pictures a class are few, two hundred are plenty.
+
+Each picture depends on its label, index and seed alone, never on the pictures before it.
+"""
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
+
+from .drawing import OVERSAMPLE, Pen, clouds, mix, vary
+from .drawn_rooms import any_colour, draw_place
 
 CLASSES = ("tigger", "misty", "neither")
+COLOUR_SPREAD = 11
+"""Standard deviation of a coat's colour from picture to picture, of 255."""
 
-S=2
-def fbm(rng,n,oct=5):
-    out=np.zeros((n,n),np.float32); a=1.
-    for o in range(oct):
-        k=2**(o+2)
-        g=rng.standard_normal((k,k)).astype(np.float32)
-        im=np.asarray(Image.fromarray(g).resize((n,n),Image.BICUBIC)); out+=a*im; a*=.55
-    return out/out.std()
-def background(rng,n):
-    base=rng.uniform(40,220,3); v=fbm(rng,n)[...,None]; c2=rng.uniform(-50,50,3)
-    img=base+v*c2*.6+fbm(rng,n,6)[...,None]*rng.uniform(3,14)
-    # floor
-    y=np.linspace(0,1,n)[:,None,None]; h=rng.uniform(.5,.8); fl=rng.uniform(40,200,3)
-    img=np.where(y>h,fl+fbm(rng,n,6)[...,None]*rng.uniform(4,18),img)
-    return np.clip(img,0,255).astype(np.uint8)
-COATS={'tigger':dict(base=(205,125,50),stripe=(110,55,20),eye=(120,170,60),belly=(240,215,180)),
-       'misty':dict(base=(125,135,150),stripe=(100,108,122),eye=(215,170,40),belly=(225,228,232))}
-def cat(rng,n,coat,ear='point'):
-    N=n*S; layer=Image.new('RGBA',(N,N),(0,0,0,0)); d=ImageDraw.Draw(layer)
-    j=lambda c,s=14: tuple(int(np.clip(v+rng.normal(0,s),0,255)) for v in c)
-    b=j(coat['base']); st=coat['stripe']; be=coat['belly']
-    cx,cy=N/2+rng.normal(0,N*.03),N*.40; hw,hh=N*.20*rng.uniform(.9,1.12),N*.17*rng.uniform(.9,1.1)
-    # tail
-    tx=1 if rng.random()<.5 else -1; pts=[(cx+tx*N*.16,N*.82)]
-    ph=rng.uniform(0,2)
-    for t in np.linspace(0,1,20): pts.append((cx+tx*N*(.16+.16*t+.05*math.sin(4*t+ph)),N*(.82-.35*t)))
-    for p in pts: d.ellipse([p[0]-N*.025,p[1]-N*.025,p[0]+N*.025,p[1]+N*.025],fill=b)
-    # body
-    bw=N*rng.uniform(.2,.25); d.ellipse([cx-bw,N*.45,cx+bw,N*.92],fill=b)
-    if coat.get('bib',rng.random()<.8): d.ellipse([cx-bw*.5,N*.55,cx+bw*.5,N*.9],fill=be)
-    for s in(-1,1):
-        d.rounded_rectangle([cx+s*bw*.45-N*.04,N*.7,cx+s*bw*.45+N*.04,N*.93],N*.03,fill=b)
-        d.ellipse([cx+s*bw*.45-N*.05,N*.89,cx+s*bw*.45+N*.05,N*.95],fill=be)
-    # ears
-    for s in(-1,1):
-        if ear=='point':
-            d.polygon([(cx+s*hw*.95,cy-hh*.2),(cx+s*hw*.85,cy-hh*1.6),(cx+s*hw*.2,cy-hh*.85)],fill=b)
-            d.polygon([(cx+s*hw*.8,cy-hh*.5),(cx+s*hw*.78,cy-hh*1.3),(cx+s*hw*.4,cy-hh*.85)],fill=(220,150,150))
-        else:
-            d.ellipse([cx+s*hw*.95-N*.05,cy-hh*.7,cx+s*hw*.95+N*.05,cy+hh*.9],fill=tuple(int(v*.75) for v in b))
-    d.ellipse([cx-hw,cy-hh,cx+hw,cy+hh],fill=b)
-    if ear!='point': d.ellipse([cx-hw*.55,cy,cx+hw*.55,cy+hh*1.25],fill=be)
-    # stripes
-    if coat.get('stripes',True):
-        for k in range(3):
-            o=(k-1)*hw*.3; d.line([(cx+o,cy-hh*.95),(cx+o*.6,cy-hh*.45)],fill=st,width=int(N*.018))
-        for s in(-1,1):
-            for k in range(2): d.line([(cx+s*hw*.98,cy+hh*(.05+.25*k)),(cx+s*hw*.6,cy+hh*(.12+.2*k))],fill=st,width=int(N*.014))
-            for k in range(4): d.line([(cx+s*bw*.98,N*(.55+.08*k)),(cx+s*bw*.55,N*(.58+.08*k))],fill=st,width=int(N*.02))
-    # eyes nose
-    for s in(-1,1):
-        ex,ey=cx+s*hw*.42,cy-hh*.05; d.ellipse([ex-hw*.19,ey-hh*.2,ex+hw*.19,ey+hh*.2],fill=coat['eye']); pw=rng.uniform(.04,.12)
-        d.ellipse([ex-hw*pw,ey-hh*.18,ex+hw*pw,ey+hh*.18],fill=(10,10,10)); d.ellipse([ex+hw*.02,ey-hh*.12,ex+hw*.08,ey-hh*.04],fill='white')
-    d.polygon([(cx-hw*.1,cy+hh*.3),(cx+hw*.1,cy+hh*.3),(cx,cy+hh*.45)],fill=(225,120,120) if ear=='point' else (30,25,25))
-    for s in(-1,1):
-        d.arc([cx+min(0,s*hw*.25),cy+hh*.35,cx+max(0,s*hw*.25),cy+hh*.65],0,180,fill=(60,40,40),width=int(N*.006))
-        if ear=='point':
-            for k in range(3): d.line([(cx+s*hw*.25,cy+hh*(.4+.06*k)),(cx+s*hw*1.25,cy+hh*(.3+.18*k))],fill=(235,235,235),width=int(N*.004))
-    # fur noise + shading
-    a=np.asarray(layer).astype(np.float32).copy(); nz=fbm(rng,N,7)[...,None]; 
-    yy,xx=np.mgrid[0:N,0:N]/N; lx,ly=rng.uniform(-1,1),rng.uniform(-1,-.2)
-    sh=1+.35*((xx-.5)*lx+(yy-.5)*ly)[...,None]*1.6
-    a[...,:3]=np.clip((a[...,:3]+nz*rng.uniform(5,14))*sh,0,255)
-    return Image.fromarray(a.astype(np.uint8))
-def compose(rng,n,layer):
-    bg=Image.fromarray(background(rng,n))
-    L=layer.rotate(rng.normal(0,12),Image.BICUBIC,center=(n*S/2,n*S*.6))
-    sc=rng.uniform(.65,1.25); m=int(n*sc); L=L.resize((m,m),Image.LANCZOS)
-    if rng.random()<.5: L=L.transpose(Image.FLIP_LEFT_RIGHT)
-    off=(int((n-m)/2+rng.normal(0,n*.08)),int((n-m)/2+rng.normal(0,n*.06)))
-    bg.paste(L,off,L)
-    a=np.asarray(bg).astype(np.float32)*rng.uniform(.6,1.25)*rng.uniform(.9,1.1,3); a+=rng.normal(0,rng.uniform(1,8),a.shape)
-    im=Image.fromarray(np.clip(a,0,255).astype(np.uint8))
-    if rng.random()<.4: im=im.filter(ImageFilter.GaussianBlur(rng.uniform(.3,1.4)))
-    return im
-def sample(label,rng,n=128):
-    if label in COATS: return compose(rng,n,cat(rng,n,COATS[label]))
-    r=rng.random()
-    if r<.45: # other cats
-        c=rng.choice(['black','white','cream','choc','calico'])
-        base={'black':(40,38,40),'white':(235,232,228),'cream':(230,205,165),'choc':(95,65,50),'calico':(225,190,160)}[c]
-        return compose(rng,n,cat(rng,n,dict(base=base,stripe=tuple(int(v*.6) for v in base),eye=tuple(rng.integers(80,220,3)),belly=(235,230,225),stripes=bool(rng.random()<.4))))
-    if r<.85:
-        base=tuple(rng.integers(60,220,1)[0]*np.array([1,.8,.55])*rng.uniform(.8,1.1))
-        return compose(rng,n,cat(rng,n,dict(base=base,stripe=(60,40,30),eye=(60,40,20),belly=(235,225,210),stripes=False),ear='flop'))
-    return compose(rng,n,Image.new('RGBA',(n*S,n*S),(0,0,0,0)))
+WHITE, INK, PINK = (250, 248, 244), (22, 18, 20), (226, 150, 148)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an animal looks like. ``markings`` are of tabby, ghost, patches, mask."""
+
+    coat: tuple
+    dark: tuple
+    belly: tuple
+    eye: tuple
+    markings: frozenset = frozenset()
+    nose: tuple = (222, 128, 128)
+    dog: bool = False
+
+
+TIGGER = Look((212, 130, 56), (128, 64, 26), (244, 222, 190), (120, 172, 64), frozenset({"tabby"}))
+MISTY = Look((128, 137, 151), (98, 105, 119), (222, 225, 230), (220, 172, 46), frozenset({"ghost"}))
+OTHER_CATS = (
+    Look((46, 43, 47), (28, 26, 30), (60, 56, 60), (190, 190, 70)),
+    Look((46, 43, 47), (28, 26, 30), (240, 238, 235), (120, 175, 80)),
+    Look((238, 234, 228), (205, 198, 190), (250, 248, 246), (100, 160, 215)),
+    Look((228, 202, 160), (176, 138, 92), (246, 236, 218), (170, 140, 60), frozenset({"tabby"})),
+    Look((104, 74, 56), (62, 42, 32), (170, 140, 115), (190, 160, 70), frozenset({"tabby"})),
+    Look((150, 128, 104), (74, 60, 48), (222, 208, 190), (150, 180, 90), frozenset({"tabby"})),
+    Look((240, 232, 220), (190, 110, 50), (250, 246, 240), (140, 170, 80), frozenset({"patches"})),
+    Look((226, 208, 182), (84, 62, 52), (240, 228, 208), (90, 150, 220), frozenset({"mask"})),
+)
+DOG_COATS = ((205, 160, 100), (150, 100, 60), (70, 55, 48), (232, 222, 205), (140, 135, 135))
 
 
 def draw_pet(label, index, *, seed=0, size=128):
-    """Draw one picture (PIL RGB, size x size); the same for the same label, index and seed."""
+    """Draw one picture.
+
+    Parameters
+    ----------
+    label : int
+        Position in ``CLASSES``.
+    index : int
+        0 or more; each gives another picture.
+    seed : int
+        0 or more; each gives another sequence of pictures.
+    size : int
+        Side in pixels, at least 16. The same picture is drawn at every size, but for fine grain.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, ``size`` x ``size``.
+    """
+    if not 0 <= label < len(CLASSES) or size < 16 or index < 0 or seed < 0:
+        raise ValueError(
+            f"label {label}, index {index}, seed {seed}, size {size}: the label is 0 to "
+            f"{len(CLASSES) - 1}, the size at least 16, index and seed are not negative"
+        )
     rng = np.random.default_rng([seed, label, index])
-    return sample(CLASSES[label], rng, size)
+    pixels = draw_place(rng, size)
+    look = _look(rng, label)
+    if look is not None:
+        pixels = _put_animal(rng, pixels, look, size)
+    return _photograph(rng, pixels, size)
+
+
+def _look(rng, label):
+    """Return the look of today's animal, or None for a place without one."""
+    if label == 2:
+        kind = rng.random()
+        if kind < 0.16:
+            return None
+        if kind < 0.58:
+            look = OTHER_CATS[rng.integers(len(OTHER_CATS))]
+        else:
+            coat = np.array(DOG_COATS[rng.integers(len(DOG_COATS))]) * rng.uniform(0.85, 1.12)
+            belly = mix(coat, WHITE, rng.choice([0.2, 0.75]))
+            dark = mix(coat, INK, rng.uniform(0.2, 0.5))
+            look = Look(tuple(coat), dark, belly, (70, 45, 28), nose=INK, dog=True)
+    else:
+        look = (TIGGER, MISTY)[label]
+    shift = rng.normal(0, COLOUR_SPREAD, 3)
+    belly = look.belly if rng.random() < 0.75 else mix(look.coat, look.belly, 0.25)
+    return replace(
+        look,
+        coat=tuple(np.asarray(look.coat) + shift),
+        dark=tuple(np.asarray(look.dark) + shift),
+        belly=vary(rng, belly, 5),
+        eye=vary(rng, look.eye, 12),
+    )
+
+
+def _put_animal(rng, pixels, look, size):
+    """Draw an animal into a place (float32 (size, size, 3)), with a shadow, fur and light."""
+    pose = _POSE_ORDER[rng.choice(len(_POSE_ORDER), p=_POSE_SHARES)]
+    layer = Image.new("RGBA", (size * OVERSAMPLE,) * 2, (0, 0, 0, 0))
+    middle, most = _POSES[pose]
+    scale = most * rng.uniform(0.72, 1.08)
+    mirror = rng.random() < 0.5
+    x = 0.5 + rng.normal(0, 0.07) + (middle if mirror else -middle) * scale
+    y = 0.55 + rng.normal(0, 0.045) - 1.3 * scale
+    pen = Pen(layer, (x, y), scale, rng.normal(0, 0.12), mirror)
+    pose(rng, pen, look)
+    if rng.random() < 0.25:
+        _toy(rng, pen)
+    # Averaged with premultiplied alpha, so that no dark rim appears around the animal.
+    drawn = np.asarray(layer.convert("RGBa").reduce(OVERSAMPLE), dtype=np.float32)
+    alpha = drawn[..., 3:] / 255
+    soft = Image.fromarray(drawn[..., 3].astype(np.uint8))
+    round_shade = np.asarray(soft.filter(ImageFilter.GaussianBlur(size / 22)), np.float32) / 255
+    shadow = np.asarray(soft.filter(ImageFilter.GaussianBlur(size / 14)), np.float32) / 255
+    shift = max(size // 24, 1)
+    shadow = np.pad(shadow, ((shift, 0), (0, 0)))[:size]
+    grid = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
+    lean, fall = rng.uniform(-0.8, 0.8), rng.uniform(-0.7, -0.1)
+    light = 1 + 0.5 * (grid[None, :] * lean + grid[:, None] * fall)
+    light = light * (0.68 + 0.36 * round_shade)
+    fur = clouds(rng, size, (16, 32, 64, 128)) * rng.uniform(5, 12)
+    colour = drawn[..., :3] * light[..., None] + fur[..., None] * alpha
+    place = pixels * (1 - 0.4 * shadow[..., None])
+    return place * (1 - alpha) + colour
+
+
+def _photograph(rng, pixels, size):
+    """Give the picture an exposure, a tint, grain and sometimes blur."""
+    pixels = pixels * rng.uniform(0.66, 1.2) * rng.uniform(0.91, 1.09, 3)
+    blur = rng.uniform(0.3, 1.2) if rng.random() < 0.35 else 0
+    noise = rng.uniform(1, 8)
+    pixels = pixels + rng.standard_normal(pixels.shape, dtype=np.float32) * noise
+    image = Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+    return image.filter(ImageFilter.GaussianBlur(blur * size / 128)) if blur else image
+
+
+# Animals. The unit is half the width of the head, whose middle is the origin; y points down.
+
+
+def _sit(rng, pen, look):
+    """Sit upright, facing the camera."""
+    wide = rng.uniform(0.88, 1.15)
+    side = rng.choice([-1, 1])
+    tail = rng.random()
+    if tail < 0.5:  # up in the air
+        sway = rng.uniform(-0.5, 0.5)
+        points = [(1.0, 3.0), (2.0, 2.7), (2.2 + sway, 1.6), (2.0 + sway, 0.7), (2.3 + sway, 0.2)]
+    else:  # around the feet
+        points = [(1.1, 2.9), (1.9, 3.2), (1.5, 3.62), (0.6, 3.66), (-0.3, 3.6)]
+    points = [(x * side * wide, y) for x, y in points]
+    if tail < 0.5:
+        _tail(pen, look, points)
+    half = [(0.62, 0.6), (0.9, 1.3), (1.25, 2.3), (1.38, 3.1), (1.0, 3.6), (0.4, 3.66)]
+    outline = [(x * wide, y) for x, y in half]
+    outline += [(-x, y) for x, y in reversed(outline)]
+    pen.blob(outline, look.coat)
+    _body_markings(
+        rng,
+        pen,
+        look,
+        [(s, 1.25 + 0.36 * k, 1.05 * wide + 0.09 * k) for s in (-1, 1) for k in range(5)],
+    )
+    pen.blob([(0, 0.6), (0.5, 1.2), (0.42, 2.0), (0, 2.5), (-0.42, 2.0), (-0.5, 1.2)], look.belly)
+    crease = mix(look.coat, INK, 0.22)
+    for s in (-1, 1):
+        pen.stroke([(s * 0.98, 2.45), (s * 0.72, 2.9), (s * 0.84, 3.4)], 0.05, crease, 0.02)
+        pen.stroke([(s * 0.4, 1.9), (s * 0.38, 2.7), (s * 0.36, 3.45)], 0.46, look.coat)
+        if "tabby" in look.markings:
+            for y in (2.35, 2.75):
+                pen.stroke([(s * 0.58, y), (s * 0.25, y + 0.06)], 0.1, look.dark, 0.03)
+        _paw(pen, look, s * 0.38, 3.55)
+    pen.stroke([(0, 2.5), (0, 3.5)], 0.04, crease)
+    if tail >= 0.5:
+        _tail(pen, look, points)
+    _collar(rng, pen, 0.62)
+    _head(rng, pen, look)
+
+
+def _loaf(rng, pen, look):
+    """Lie with the paws tucked in, like a loaf of bread."""
+    side = rng.choice([-1, 1])
+    wide, shift = rng.uniform(1.75, 2.2), rng.uniform(0.1, 0.7) * side
+    pen.blob(
+        [
+            (shift, 0.2),
+            (shift + wide * 0.7, 0.45),
+            (shift + wide, 1.3),
+            (shift + wide * 0.9, 2.1),
+            (shift, 2.22),
+            (shift - wide * 0.9, 2.1),
+            (shift - wide, 1.3),
+            (shift - wide * 0.7, 0.45),
+        ],
+        look.coat,
+    )
+    stripes = [
+        (s, 0.85 + 0.32 * k, abs(s * (wide * 0.93 - abs(k - 1) * 0.06) + shift))
+        for s in (-1, 1)
+        for k in range(4)
+    ]
+    _body_markings(rng, pen, look, stripes)
+    _tail(
+        pen,
+        look,
+        [
+            (shift + side * wide * 0.95, 1.8),
+            (shift + side * wide * 0.8, 2.25),
+            (shift + side * 0.6, 2.36),
+            (shift - side * 0.1, 2.3),
+        ],
+    )
+    pen.blob([(0, 0.7), (0.55, 1.1), (0.4, 1.6), (0, 1.75), (-0.4, 1.6), (-0.55, 1.1)], look.belly)
+    for s in (-1, 1):
+        _paw(pen, look, s * 0.45, 2.14)
+    _collar(rng, pen, 0.66)
+    _head(rng, pen, look)
+
+
+def _walk(rng, pen, look):
+    """Walk past, looking at the camera."""
+    lift = rng.uniform(-0.25, 0.25)
+    far = mix(look.coat, INK, 0.25)
+    sway = rng.uniform(-0.6, 0.6)
+    _tail(
+        pen,
+        look,
+        [(3.1, 1.0), (3.7, 0.5), (3.7 + sway, -0.4), (3.4 + sway, -1.2), (3.7 + sway, -1.6)],
+    )
+    for x, step in ((0.75, lift), (2.75, -lift)):
+        pen.stroke([(x, 1.5), (x - step, 2.4), (x - step * 2, 3.1)], 0.42, far, 0.36)
+    pen.blob(
+        [
+            (-0.2, 0.5),
+            (0.8, 0.25),
+            (2.2, 0.22),
+            (3.2, 0.6),
+            (3.35, 1.4),
+            (2.8, 2.0),
+            (1.6, 2.05),
+            (0.4, 2.1),
+            (-0.3, 1.5),
+        ],
+        look.coat,
+    )
+    if "tabby" in look.markings or "ghost" in look.markings:
+        for x in np.arange(0.9, 3.2, 0.42):
+            length = rng.uniform(0.75, 1.15)
+            width = 0.19 if "tabby" in look.markings else 0.1
+            pen.stroke(
+                [(x, 0.32), (x + 0.1, 0.3 + length / 2), (x, 0.3 + length)], width, look.dark, 0.03
+            )
+    _patches(rng, pen, look, [(1.4, 0.8, 0.6), (2.7, 1.1, 0.55)])
+    pen.stroke([(0.5, 1.95), (1.6, 1.98), (2.5, 1.92)], 0.24, look.belly, 0.1)
+    for x, step in ((0.25, -lift), (2.35, lift)):
+        pen.stroke([(x, 1.5), (x - step, 2.4), (x - step * 2, 3.2)], 0.48, look.coat, 0.4)
+        _paw(pen, look, x - step * 2 - 0.1, 3.3)
+    for x, y in ((0.75 - lift * 2, 3.15), (2.75 + lift * 2, 3.15)):
+        pen.ellipse(x - 0.08, y, 0.26, 0.16, far)
+    _head(rng, pen, look)
+
+
+def _curl(rng, pen, look):
+    """Sleep, curled up in a ball."""
+    pen.blob(
+        [
+            (-1.0, 1.0),
+            (-0.4, -0.1),
+            (0.9, -0.55),
+            (2.2, -0.1),
+            (2.75, 0.9),
+            (2.3, 1.75),
+            (0.8, 2.0),
+            (-0.6, 1.75),
+        ],
+        look.coat,
+    )
+    if "tabby" in look.markings or "ghost" in look.markings:
+        for angle in np.linspace(-2.4, -0.2, 7):
+            c, s = math.cos(angle), math.sin(angle)
+            points = [(0.9 + 1.75 * c, 0.75 + 1.2 * s), (0.9 + 1.05 * c, 0.8 + 0.65 * s)]
+            pen.stroke(points, 0.18 if "tabby" in look.markings else 0.1, look.dark, 0.03)
+    _patches(rng, pen, look, [(1.5, 0.3, 0.6), (0.5, 0.9, 0.4)])
+    _head(rng, pen, look, asleep=True)
+    _tail(pen, look, [(2.5, 1.4), (1.8, 1.95), (0.6, 2.05), (-0.5, 1.7), (-0.9, 1.2)])
+    _paw(pen, look, 0.75, 1.0)
+
+
+def _box(rng, pen, look):
+    """Look out of a cardboard box: if it fits, it sits."""
+    card = vary(rng, (196, 156, 108), 20)
+    wide, deep = rng.uniform(1.5, 1.9), rng.uniform(2.0, 2.6)
+    back = mix(card, INK, 0.4)
+    pen.polygon([(-wide, 1.1), (wide, 1.1), (wide * 0.92, 0.75), (-wide * 0.92, 0.75)], back)
+    pen.blob([(-0.9, 0.2), (0.9, 0.2), (1.15, 1.6), (-1.15, 1.6)], look.coat)
+    _head(rng, pen, look)
+    bottom = [(wide * 0.94, 1.1 + deep), (-wide * 0.94, 1.1 + deep)]
+    pen.polygon([(-wide, 1.1), (wide, 1.1), *bottom], card)
+    for s in (-1, 1):
+        flap = [(s * wide, 1.1), (s * (wide + 0.75), 1.45), (s * (wide + 0.7), 1.75)]
+        pen.polygon([*flap, (s * wide, 1.5)], mix(card, WHITE, 0.18))
+    pen.stroke([(0, 1.12), (0, 1.1 + deep)], 0.14, mix(card, WHITE, 0.3))
+    for s in (-1, 1):
+        _paw(pen, look, s * rng.uniform(0.65, 0.95), 1.14)
+
+
+_POSES = {  # the middle of the figure to the right of its head, and the largest unit that fits
+    _sit: (0.0, 0.175),
+    _loaf: (0.0, 0.2),
+    _walk: (1.25, 0.17),
+    _curl: (0.85, 0.22),
+    _box: (0.0, 0.2),
+}
+_POSE_ORDER = tuple(_POSES)
+_POSE_SHARES = (0.44, 0.2, 0.16, 0.08, 0.12)
+
+
+def _tail(pen, look, points):
+    width = 0.34 if look.dog else 0.44
+    pen.stroke(points, width, look.coat, 0.26)
+    if "tabby" in look.markings:
+        line = np.asarray(points, float)
+        for k in range(1, len(line) - 1):
+            for share in (0.25, 0.75):
+                at = line[k] * (1 - share) + line[k + 1] * share
+                step = line[k + 1] - line[k]
+                across = np.array([-step[1], step[0]]) / max(np.linalg.norm(step), 1e-6) * 0.15
+                pen.stroke([at - across, at + across], 0.13, look.dark)
+    end = look.dark if look.markings & {"mask", "tabby", "patches"} else look.coat
+    pen.stroke(points[-2:], 0.27, end) if "mask" in look.markings else None
+
+
+def _paw(pen, look, x, y):
+    fill = look.dark if "mask" in look.markings else look.belly
+    pen.ellipse(x, y, 0.36, 0.23, fill)
+    for dx in (-0.11, 0.11):
+        pen.stroke([(x + dx, y + 0.02), (x + dx, y + 0.18)], 0.035, mix(fill, INK, 0.35))
+
+
+def _body_markings(rng, pen, look, places):
+    """Draw stripes from the rim (side, y, distance from the middle) inwards."""
+    if "tabby" in look.markings or "ghost" in look.markings:
+        width, share = (0.2, 1.0) if "tabby" in look.markings else (0.1, 0.6)
+        for side, y, rim in places:
+            inner = rim - rng.uniform(0.4, 0.6) * share
+            middle = (rim + inner) / 2
+            bend = rng.uniform(0.02, 0.14)
+            line = [(side * rim, y), (side * middle, y + bend), (side * inner, y + 0.05)]
+            pen.stroke(line, width, look.dark, 0.03)
+    _patches(rng, pen, look, [(0.8, 1.6, 0.45), (-0.7, 2.4, 0.5)])
+
+
+def _patches(rng, pen, look, places):
+    if "patches" not in look.markings:
+        return
+    for i, (x, y, radius) in enumerate(places):
+        fill = look.dark if i % 2 == 0 else (62, 54, 52)
+        angles = np.linspace(0, 2 * np.pi, 8)[:-1]
+        radii = radius * rng.uniform(0.7, 1.15, 7)
+        pen.blob(np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], 1), fill)
+
+
+def _collar(rng, pen, y):
+    if rng.random() < 0.3:
+        band = any_colour(rng, 60, 230)
+        pen.stroke([(-0.72, y - 0.05), (0, y + 0.24), (0.72, y - 0.05)], 0.17, band)
+        pen.ellipse(0, y + 0.38, 0.14, 0.14, (236, 200, 80))
+
+
+def _toy(rng, pen):
+    x, y, fill = rng.uniform(1.9, 2.6) * rng.choice([-1, 1]), 3.35, any_colour(rng, 70, 240)
+    if rng.random() < 0.6:  # a ball of wool
+        pen.stroke([(x, y + 0.3), (x + 0.6, y + 0.5), (x + 1.1, y + 0.3)], 0.05, fill)
+        pen.ellipse(x, y, 0.42, 0.42, fill)
+        for k in range(3):
+            line = [
+                (x - 0.33 + 0.18 * k, y - 0.22),
+                (x + 0.02 * k, y),
+                (x + 0.2 + 0.1 * k, y + 0.24),
+            ]
+            pen.stroke(line, 0.05, mix(fill, WHITE, 0.4))
+    else:  # a bowl
+        pen.polygon([(x - 0.55, y), (x + 0.55, y), (x + 0.7, y + 0.4), (x - 0.7, y + 0.4)], fill)
+        pen.ellipse(x, y, 0.55, 0.14, (120, 80, 50))
+
+
+def _head(rng, pen, look, asleep=False):
+    width, height = rng.uniform(0.94, 1.08), rng.uniform(0.84, 0.98)
+    fluff = rng.uniform(0.0, 0.12)
+    if not look.dog:
+        _cat_ears(rng, pen, look, width, height)
+    half = [
+        (0.5, -0.82),
+        (0.88, -0.4),
+        (1.0 + fluff / 2, 0.08),
+        (0.98 + fluff, 0.42),
+        (0.6, 0.8),
+        (0.25, 0.93),
+    ]
+    outline = [(x * width, y * height) for x, y in half]
+    outline += [(-x, y) for x, y in reversed(outline)]
+    pen.blob([(0, -0.88 * height), *outline], look.coat)
+    if "mask" in look.markings:
+        pen.ellipse(0, 0.3, 0.68, 0.62, mix(look.coat, look.dark, 0.75))
+    if "patches" in look.markings:
+        pen.ellipse(0.48, -0.3, 0.42, 0.45, look.dark)
+        pen.ellipse(-0.55, -0.42, 0.3, 0.3, (62, 54, 52))
+    if look.dog:
+        _dog_face(rng, pen, look, width, height)
+    if "tabby" in look.markings or "ghost" in look.markings:
+        _face_stripes(rng, pen, look, width, height)
+    _eyes(rng, pen, look, asleep)
+    _muzzle(rng, pen, look)
+
+
+def _cat_ears(rng, pen, look, width, height):
+    tall, lean = rng.uniform(1.35, 1.72), rng.uniform(-0.06, 0.1)
+    tip = look.dark if "mask" in look.markings else look.coat
+    for s in (-1, 1):
+        twist = rng.normal(0, 0.05)
+        point = (s * (0.8 + lean + twist) * width, -tall * height)
+        outer, inner = (s * 0.98 * width, -0.1), (s * 0.16 * width, -0.78 * height)
+        bulge = (s * 1.02 * width, -0.75 * height)
+        curve = [(s * 0.5 * width, -1.15 * height)]
+        pen.polygon([outer, bulge, point, *curve, inner], tip)
+        small = [
+            (x * 0.62 + s * 0.24, y * 0.72 - 0.15) for x, y in (outer, bulge, point, *curve, inner)
+        ]
+        pen.polygon(small, PINK)
+        pen.stroke([(s * 0.45, -0.7), (s * 0.62, -0.98)], 0.09, look.belly, 0.01)
+
+
+def _dog_face(rng, pen, look, width, height):
+    if rng.random() < 0.35:
+        pen.ellipse(0.42, -0.12, 0.36, 0.42, look.dark)
+    pen.blob([(0, -0.75), (0.2, -0.2), (0.25, 0.3), (-0.25, 0.3), (-0.2, -0.2)], look.belly)
+    drop = rng.uniform(0.35, 0.9)
+    if rng.random() < 0.75:  # hanging ears
+        for s in (-1, 1):
+            ear = [
+                (s * 0.6, -0.82),
+                (s * 1.0, -0.72),
+                (s * 1.34, -0.1),
+                (s * 1.3, drop),
+                (s * 1.02, drop + 0.12),
+                (s * 0.86, -0.1),
+            ]
+            pen.blob([(x * width, y * height) for x, y in ear], look.dark)
+    else:  # pricked, folded at the tip
+        for s in (-1, 1):
+            pen.polygon([(s * 0.92, -0.3), (s * 0.95, -1.2), (s * 0.35, -0.8)], look.dark)
+            pen.polygon([(s * 0.95, -1.2), (s * 1.2, -0.8), (s * 0.66, -0.98)], look.coat)
+
+
+def _face_stripes(rng, pen, look, width, height):
+    strong = "tabby" in look.markings
+    w = 0.13 if strong else 0.07
+    for x in (-0.36, -0.12, 0.12, 0.36):  # the M of a tabby
+        top = -0.84 + abs(x) * 0.2
+        pen.stroke([(x * 1.1, top * height), (x * 0.8, -0.42 * height)], w, look.dark, 0.03)
+    if strong:
+        for s in (-1, 1):
+            for y in (0.1, 0.38):
+                rim = (s * 0.97 * width, y + rng.normal(0, 0.03))
+                pen.stroke([rim, (s * 0.66, y + 0.1)], 0.12, look.dark, 0.02)
+
+
+def _eyes(rng, pen, look, asleep):
+    apart, y, big = rng.uniform(0.4, 0.47), rng.uniform(-0.1, 0.02), rng.uniform(0.19, 0.25)
+    slit = rng.uniform(0.28, 0.85)
+    gaze = rng.uniform(-0.04, 0.04)
+    closed = asleep or rng.random() < 0.08
+    wink = rng.random() < 0.04
+    line = mix(look.dark, INK, 0.7)
+    for s in (-1, 1):
+        x = s * apart
+        if closed or (wink and s > 0):
+            pen.stroke([(x - big, y), (x, y + 0.13), (x + big, y)], 0.07, line)
+            continue
+        if look.dog:
+            pen.ellipse(x, y, big * 0.78, big * 0.82, line)
+            pen.ellipse(x + gaze, y, big * 0.62, big * 0.66, look.eye)
+            pen.ellipse(x + gaze, y, big * 0.42, big * 0.46, INK)
+        else:
+            pen.ellipse(x, y, big * 1.14, big * 1.1, line, s * 0.25)
+            pen.ellipse(x, y, big, big * 0.96, look.eye, s * 0.25)
+            pen.ellipse(x + gaze, y, big * slit, big * 0.9, INK)
+        pen.ellipse(x + gaze + 0.07, y - 0.08, 0.065, 0.07, WHITE)
+        pen.ellipse(x + gaze - 0.06, y + 0.08, 0.03, 0.03, WHITE)
+
+
+def _muzzle(rng, pen, look):
+    size = 1.25 if look.dog else 1.0
+    fill = mix(look.coat, look.dark, 0.7) if "mask" in look.markings else look.belly
+    for s in (-1, 1):
+        pen.ellipse(s * 0.2 * size, 0.5, 0.29 * size, 0.24 * size, fill)
+    pen.ellipse(0, 0.68, 0.22 * size, 0.18 * size, fill)
+    line = mix(look.dark, INK, 0.6)
+    if look.dog and rng.random() < 0.5:
+        pen.blob(
+            [(-0.16, 0.66), (0.16, 0.66), (0.15, 1.0), (0, 1.1), (-0.15, 1.0)], (226, 110, 120)
+        )
+    for s in (-1, 1):
+        pen.stroke([(0, 0.5), (s * 0.12, 0.62), (s * 0.3, 0.56)], 0.05, line, 0.02)
+    nose = [(-0.15 * size, 0.3), (0, 0.27), (0.15 * size, 0.3), (0.05, 0.45), (-0.05, 0.45)]
+    pen.blob(nose, look.nose)
+    if not look.dog:
+        droop = rng.uniform(-0.05, 0.15)
+        for s in (-1, 1):
+            for k in range(3):
+                end = (s * 1.35, 0.32 + droop + 0.17 * k)
+                pen.stroke(
+                    [(s * 0.3, 0.48 + 0.05 * k), (s * 0.8, 0.42 + 0.1 * k), end], 0.035, WHITE, 0.01
+                )
