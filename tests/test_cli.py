@@ -1,0 +1,210 @@
+"""The command line: quick to answer, errors without tracebacks, one function a sub-command."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlcourse import cli
+from tlcourse.cli import lab_command, main
+from tlcourse.errors import CourseError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, colour in {"red": (200, 40, 40), "sky": (60, 120, 220)}.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(6):
+            pixels = rng.normal(colour, 50, (48, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Register a sub-command for one test."""
+    monkeypatch.setattr(cli, "_COMMANDS", list(cli._COMMANDS))
+    return cli.command
+
+
+def test_help_lists_the_commands_and_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom tlcourse.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'PIL', 'tqdm', 'IPython'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ("doctor", "lab", "run", "train", "data"):
+        assert f"  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", ["doctor", "lab", "run", "train", "data"])
+def test_every_command_has_help(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: tlcourse {name}" in capsys.readouterr().out
+
+
+def test_the_module_and_the_command_are_the_same():
+    done = subprocess.run(
+        [sys.executable, "-m", "tlcourse", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("tlcourse ")
+
+
+def test_a_new_command_is_a_function_and_a_registration(register, capsys):
+    @register("greet", "say hello", lambda parser: parser.add_argument("--name", default="you"))
+    def greet(chosen):
+        print("hello", chosen.name)
+
+    assert main(["greet", "--name", "Tigger"]) == 0
+    assert capsys.readouterr().out == "hello Tigger\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (CourseError("the folder is empty; add pictures"), 2, "Error: the folder is empty; add"),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+    ],
+)
+def test_expected_errors_have_no_traceback(register, capsys, error, status, says):
+    @register("fails", "fail")
+    def fails(_):
+        raise error
+
+    assert main(["fails"]) == status
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_an_unexpected_error_is_not_hidden(register):
+    @register("breaks", "break")
+    def breaks(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main(["breaks"])
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    code = (
+        "import sys\nfrom tlcourse import cli\n"
+        "@cli.command('talk', 'talk')\ndef talk(_):\n"
+        "    for i in range(100_000):\n        print('a line of text', i)\n"
+        "sys.exit(cli.main(['talk']))\n"
+    )
+    talk = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    talk.stdout.readline()
+    talk.stdout.close()
+    assert talk.wait(60) == 0
+    assert talk.stderr.read() == b""
+    talk.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that a test can send")
+def test_ctrl_c_ends_a_real_process_with_130():
+    code = (
+        "import sys, time\nfrom tlcourse import cli\n"
+        "@cli.command('wait', 'wait')\ndef wait(_):\n"
+        "    print('ready', flush=True)\n    time.sleep(60)\n"
+        "sys.exit(cli.main(['wait']))\n"
+    )
+    waits = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    waits.stdout.readline()
+    time.sleep(0.2)
+    waits.send_signal(signal.SIGINT)
+    assert waits.wait(60) == 130
+    waits.stdout.close()
+
+
+def test_train_says_how_sure_it_is(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["train", str(photos), "--out", str(out), "--size", "32", "--epochs", "2"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert "95 % interval" in said.out
+    assert str(out / "report.html") in said.out
+    assert "pictures only" in said.err
+    assert main(arguments) == 2
+    assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--backbone", "resnet1000"], "efficientnet_lite0"),
+        (["--device", "abacus"], "abacus"),
+        (["--out", "{photos}/red"], "inside"),
+    ],
+)
+def test_train_refuses_in_words(photos, tmp_path, monkeypatch, capsys, options, says):
+    monkeypatch.chdir(tmp_path)
+    options = [option.replace("{photos}", str(photos)) for option in options]
+    assert main(["train", str(photos), "--size", "32", *options]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("wrong", [["--epochs", "0"], ["--size", "big"], ["--seed", "-1"]])
+def test_train_refuses_numbers_that_make_no_sense(photos, wrong, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(photos), *wrong])
+    assert stop.value.code == 2
+    assert "whole number" in capsys.readouterr().err
+
+
+def test_data_lists_what_there_is(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
+    for arguments in (["data"], ["data", "list"]):
+        assert main(arguments) == 0
+        said = capsys.readouterr().out
+        assert str(tmp_path) in said
+        assert "tlcourse data fetch hymenoptera" in said
+
+
+def test_data_fetch(capsys):
+    assert main(["data", "fetch", "digits"]) == 0
+    assert "train" in capsys.readouterr().out
+    assert main(["data", "fetch", "unicorns"]) == 2
+    assert "hymenoptera" in capsys.readouterr().err
+
+
+def test_data_check_lists_bad_files_and_leaves_them(photos, capsys):
+    assert main(["data", "check", str(photos)]) == 0
+    capsys.readouterr()
+    bad = photos / "red" / "holiday.jpg"
+    bad.write_bytes(b"no picture")
+    assert main(["data", "check", str(photos)]) == 1
+    assert "holiday.jpg" in capsys.readouterr().out
+    assert bad.exists()
+    assert main(["data", "check", str(photos / "nowhere")]) == 2
+
+
+def test_lab_listens_on_this_machine_only_and_keeps_its_token():
+    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb", 8899, True)
+    assert "--ip=127.0.0.1" in words
+    assert "--port=8899" in words
+    assert "--no-browser" in words
+    assert words[-1].endswith("00_start_here.ipynb")
+    assert not [word for word in words if "token" in word or "password" in word]
+
+
+def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["lab"]) == 2
+    assert "pip install" in capsys.readouterr().err
