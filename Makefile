@@ -14,11 +14,14 @@
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-# The first Python that is new enough and can make an environment. Version managers leave commands
-# that only complain, so each candidate has to run.
+# The first Python that is new enough and can make an environment, looked for once and only when an
+# environment has to be made. Version managers leave commands that only complain: each has to run.
 PYTHON_CHECK = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,\
-	$(shell $(p) -c '$(PYTHON_CHECK)' >/dev/null 2>&1 && echo $(p))))
+FIND_PYTHON = $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c '$(PYTHON_CHECK)' >/dev/null 2>&1 && echo $$p && break; done)
+ifndef PYTHON
+PYTHON = $(eval PYTHON := $(FIND_PYTHON))$(PYTHON)
+endif
 
 # `torch` and `torchvision` are named with --upgrade so that CPU=1 also replaces a CUDA build that
 # is installed already: 2.14.1+cpu counts as newer than 2.14.1.

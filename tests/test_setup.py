@@ -112,14 +112,14 @@ def test_make_help_describes_every_target(repository):
     described = set(re.findall(r"^make ([\w-]+)", shown, re.M))
     assert described == targets
     for target in targets:
-        assert make(repository, "-n", target)[0] == 0, f"make -n {target}"
+        assert make(repository, "-n", target, "PYTHON=python3")[0] == 0, f"make -n {target}"
 
 
 def test_cpu_switch_installs_the_cpu_build_and_nothing_else_does(repository, tmp_path):
-    venv = f"VENV={tmp_path / 'venv'}"
+    fresh = (f"VENV={tmp_path / 'venv'}", "PYTHON=python3")
     for target in ("lab", "test", "course"):
-        _, plain = make(repository, "-n", target, venv, "CPU=")
-        _, cpu = make(repository, "-n", target, venv, "CPU=1")
+        _, plain = make(repository, "-n", target, *fresh, "CPU=")
+        _, cpu = make(repository, "-n", target, *fresh, "CPU=1")
         assert "pip install" in plain and "index" not in plain
         assert f"--extra-index-url {CPU_INDEX}" in cpu
 
