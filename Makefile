@@ -9,6 +9,7 @@
 # CPU=1           installs the CPU build of PyTorch: `make lab CPU=1` saves several GB on Linux
 # PYTHON=...      the Python (3.11 or newer) from which the environment is made
 # VENV=...        the environment, .venv if not said
+# LAB_ARGS=...    more options for `tlcourse lab`, as in `make lab LAB_ARGS="03 --no-browser"`
 # PYTEST_ARGS=... more options for pytest, as in `make test PYTEST_ARGS="-k freezing"`
 
 VENV ?= .venv
@@ -30,17 +31,13 @@ CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade tor
 CPU_STAMP = -cpu
 endif
 
-FIRST_LESSON = $(firstword $(wildcard notebooks/00_*.ipynb) notebooks)
-# JupyterLab refuses to run as root, which is who one is in most containers, unless told.
-ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
-
 .PHONY: help lab test test-gpu course lessons format clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
 
 lab: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/jupyter lab --ip=127.0.0.1 $(ALLOW_ROOT) $(LAB_ARGS) $(FIRST_LESSON)
+	$(BIN)/tlcourse lab $(LAB_ARGS)
 
 test: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check .
@@ -53,10 +50,10 @@ test-gpu: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS) tests
 
 course: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/python -m tlcourse.lessons --output build/course
+	$(BIN)/tlcourse run --output build/course
 
 lessons: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/python -m tlcourse.lessons --store
+	$(BIN)/tlcourse run --store
 
 format: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ from lesson_example import code, example_cells, write_notebook
 from lesson_form import RULES, Notebook
 
 from tlcourse import lessons
+from tlcourse.cli import main
 from tlcourse.errors import CourseError
 from tlcourse.lessons import Lesson, LessonRun, find_lessons, run_course, run_lesson, summary
 
@@ -144,8 +145,8 @@ def test_the_command_ends_with_1_when_a_lesson_fails(
     write(folder, "01_bad", "1 / 0")
     monkeypatch.setattr(lessons, "lessons_folder", lambda: folder)
     out = str(tmp_path / "out")
-    assert lessons.main(["0", "--output", out]) == 0
-    assert lessons.main(["--output", out]) == 1
+    assert main(["run", "0", "--output", out]) == 0
+    assert main(["run", "--output", out]) == 1
     assert "1 of 2 lessons passed" in capsys.readouterr().out
-    assert lessons.main(["9", "--output", out]) == 2
+    assert main(["run", "9", "--output", out]) == 2
     assert "no lesson '9'" in capsys.readouterr().err

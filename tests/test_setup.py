@@ -128,7 +128,7 @@ def fake_environment(folder):
     """An environment whose installer, linters and tests only write down that they were called."""
     (folder / "bin").mkdir(parents=True)
     log = folder / "log"
-    for name in ("python", "pip", "ruff", "jupyter"):
+    for name in ("python", "pip", "ruff", "tlcourse"):
         script = folder / "bin" / name
         script.write_text(f'#!/bin/sh\necho "{name} $*" >> "{log}"\n', encoding="utf-8")
         script.chmod(0o755)
@@ -146,7 +146,7 @@ def test_a_second_call_does_not_install_again(repository, tmp_path, switch):
     assert make(repository, "lab", arguments[0], "CPU=")[0] == 0
     calls = log.read_text(encoding="utf-8")
     assert calls.count("pip install") == 1, calls
-    assert calls.count("jupyter lab") == 3
+    assert calls.count("tlcourse lab") == 3
 
 
 def test_a_changed_requirement_installs_again(repository, tmp_path):

@@ -1,11 +1,7 @@
-"""Find the lessons and run them without a browser, with papermill.
-
-``python -m tlcourse.lessons`` runs all of them; ``--help`` says what else it can do.
-"""
+"""Find the lessons and run them without a browser, with papermill: ``tlcourse run``."""
 
 import argparse
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -296,18 +292,3 @@ def run_from_arguments(arguments: argparse.Namespace) -> int:
     if not arguments.store:
         print(f"The executed lessons are in {arguments.output}.")
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
-
-
-def main(argv=None) -> int:
-    """Run lessons from the command line: ``python -m tlcourse.lessons``."""
-    parser = argparse.ArgumentParser(prog="python -m tlcourse.lessons", description=__doc__)
-    add_arguments(parser)
-    try:
-        return run_from_arguments(parser.parse_args(argv))
-    except CourseError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
