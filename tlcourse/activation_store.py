@@ -36,7 +36,7 @@ import numpy as np
 from .errors import CourseError
 
 FORMAT = 1
-ROWS_PER_SHARD = 1024
+ROWS_PER_SHARD = 512
 BYTES_PER_SHARD = 32 * 2**20
 KEY_BYTES = 32
 MANIFEST = "manifest.json"

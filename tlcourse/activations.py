@@ -1,0 +1,451 @@
+"""Compute the activations of frozen stages once, keep them on disk, read them every epoch.
+
+With the first stages frozen, the same picture gives the same activation in every epoch. What was
+computed is found again by everything that the numbers depend on: the stages (their structure and
+the bytes of their weights), the cut, pooling, preprocessing, augmentation and dtype make the name
+of a folder; the content of a picture is the key of a row in it. Names and dates of files, and which
+of the engines in `tlcourse.engines` computes, are no part of it: engines differ by rounding only,
+which is checked each time one is started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import platform
+import weakref
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from . import __version__, engines
+from .activation_store import (
+    BYTES_PER_SHARD,
+    FORMAT,
+    ROWS_PER_SHARD,
+    CacheError,
+    Shard,
+    Store,
+)
+from .backbones import Backbone, StagedNetwork
+from .batches import input_size, pick_device
+from .cache_housekeeping import make_room
+from .datasets import ImageSet, cache_root
+from .errors import CourseError
+from .freezing import fingerprint, frozen_prefix
+from .progress import progress_bar
+from .transforms import Augment, Preprocess
+
+DTYPES = ("float32", "float16")
+FIRST = 4
+_OPEN_MAPS = 64
+_live: weakref.WeakSet[Activations] = weakref.WeakSet()
+
+
+class CacheRefusedError(CourseError, ValueError):
+    """Activations that must not be cached, because they would not be the same next time."""
+
+
+class Activations:
+    """Rows of activations, in the order of the pictures; on disk until they are asked for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (rows, channels), or (rows, channels, height, width) where not pooled. With `views`, the
+        first view of every picture comes first, then the second of every picture, and so on.
+    dtype : np.dtype
+    labels : np.ndarray
+        int64 (rows,)
+    directory : Path
+        The folder of the files.
+    computed : int
+        How many rows this call had to compute; the others were found.
+    """
+
+    def __init__(self, store: Store, shards: list[Shard], positions, labels, shape, computed):
+        self.directory, self.dtype = store.directory, store.dtype
+        self.labels, self.computed = labels, computed
+        self.shape = (len(positions), *shape)
+        self._shards, self._positions = shards, positions
+        self._starts = np.cumsum([0, *(shard.shape[0] for shard in shards)])
+        self._maps: dict[int, np.ndarray] = {}
+        # Mapped now, rows stay readable whatever happens to the files.
+        for number in range(min(len(shards), _OPEN_MAPS)):
+            self._rows_of(number)
+        _live.add(self)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"Activations(shape={self.shape}, dtype={self.dtype}, computed={self.computed})"
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Read rows: an index, a slice, a list of indices or a mask, as with an array."""
+        positions = self._positions[rows]
+        if np.ndim(positions) == 0:
+            return self._gather(np.asarray([positions]))[0]
+        return self._gather(np.asarray(positions))
+
+    def numpy(self) -> np.ndarray:
+        """Read all rows into one array."""
+        return self._gather(self._positions)
+
+    def _gather(self, positions: np.ndarray) -> np.ndarray:
+        out = np.empty((len(positions), *self.shape[1:]), self.dtype)
+        owner = np.searchsorted(self._starts, positions, side="right") - 1
+        for number in np.unique(owner):
+            here = np.flatnonzero(owner == number)
+            out[here] = self._rows_of(number)[positions[here] - self._starts[number]]
+        return out
+
+    def _rows_of(self, number: int) -> np.ndarray:
+        if number not in self._maps:
+            if len(self._maps) >= _OPEN_MAPS:  # each open map is an open file
+                self._maps.pop(next(iter(self._maps)))
+            try:
+                self._maps[number] = self._shards[number].rows()
+            except OSError as error:
+                raise CacheError(
+                    f"{self._shards[number].path} was removed while it was in use; run "
+                    "cache_activations again, and what is missing is computed"
+                ) from error
+        return self._maps[number]
+
+
+def cache_activations(
+    model: StagedNetwork,
+    images: ImageSet,
+    cut: str | None = None,
+    *,
+    pooled: bool = True,
+    size: int | None = None,
+    views: int | None = None,
+    augment: Augment | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    cache_dir: str | Path | None = None,
+    device: str | torch.device = "auto",
+    group=None,
+    progress: bool = True,
+) -> Activations:
+    """Return the activations of some pictures after a stage, computing only what is missing.
+
+    Parameters
+    ----------
+    model
+        A `Backbone` or `TransferModel`. Stages up to the cut are used in eval mode.
+    images
+        The pictures. One that changes on disk is computed again at the next call.
+    cut
+        The last stage to go through; None: the last of the frozen ones from the first on (of a
+        `Backbone`: the last stage).
+    pooled
+        True: the mean over height and width, (N, C). False: feature maps, (N, C, H, W).
+    size
+        Side of the pictures in pixels; None: the data's, else the network's own.
+    views, augment, seed
+        `views` fixed augmented views of each picture, drawn with `augment` and `seed`.
+    dtype
+        "float32", or "float16" for half the space (three decimal digits). On a CUDA device,
+        "float16" is computed in half precision too, and kept apart from float16 of a CPU.
+    cache_dir
+        Folder of all caches; None: ``data_root() / "cache"``.
+    device
+        Where to compute.
+    group
+        A process group of `torch.distributed`: each process computes its share of what is missing.
+        All call this with the same arguments and see the same folder.
+    progress
+        Show a bar with pictures a second.
+
+    Raises
+    ------
+    CacheRefusedError
+        For random augmentation, batch norm in train mode, and other requests that make no sense.
+    StageError
+        Where the network has no such stage.
+    CacheError
+        Where the folder is full or cannot be written; what was computed before is kept.
+    """
+    cut = _check(model, cut, views, augment, dtype)
+    device = pick_device(device)
+    half = dtype == "float16" and device.type == "cuda"
+    preprocess = model.spec.preprocess.at(input_size(model, images, size))
+    stages = model.prefix(cut)
+    meaning = describe(model, cut, pooled, preprocess, augment, seed, dtype, half)
+    root = Path(cache_dir) if cache_dir is not None else cache_root() / "activations"
+    store = Store(root / folder_name(meaning), dtype)
+    build = _Build(store, images, stages, preprocess, pooled, views, augment, seed, device, half)
+    build.missing_rows()
+    share = build.todo if group is None else build.todo[group.rank() :: group.size()]
+    if share:
+        in_use = {rows.directory for rows in _live} | {store.directory}
+        make_room(root, len(share) * build.row_bytes(), in_use)
+        store.remove_debris()
+        store.write_manifest(meaning, _versions())
+        build.compute(share, progress)
+    if group is not None:
+        torch.distributed.barrier(group)
+    if share or group is not None:
+        build.missing_rows()
+        if build.todo:  # a picture or a shard changed since; the second time is the last
+            build.compute(build.todo, progress)
+            build.missing_rows()
+        if build.todo:
+            raise CacheError(
+                f"{len(build.todo)} of {len(images)} pictures keep changing, or their activations "
+                f"are taken away from {store.directory}, while they are computed"
+            )
+    store.touch()
+    return build.result()
+
+
+class _Build:
+    """One call of `cache_activations`: what is there, what is missing, computing it."""
+
+    def __init__(
+        self, store, images, stages, preprocess, pooled, views, augment, seed, device, half
+    ):
+        self.store, self.images, self.stages, self.preprocess = store, images, stages, preprocess
+        self.pooled, self.augment, self.seed = pooled, augment, seed
+        self.views: list[int | None] = [None] if views is None else list(range(views))
+        self.device, self.half = device, half
+        self.digests: list[str | None] = [None] * len(images)
+        self.todo: list[tuple[int, int | None]] = []
+        self.shards: list[Shard] = []
+        self.positions = np.full(len(images) * len(self.views), -1)
+        self.engine = None
+        self.computed = 0
+
+    def missing_rows(self) -> None:
+        """Look up every picture; `todo` is then what has no row, each content once.
+
+        The first time, with an empty folder, no picture is read: all are to be computed, and their
+        digests come with them.
+        """
+        count = len(self.images)
+        if not self.store.shards() and not any(self.digests):
+            self.todo = [(i, view) for i in range(count) for view in self.views]
+            return
+        unknown = [i for i, digest in enumerate(self.digests) if digest is None]
+        with ThreadPoolExecutor(engines.worker_count()) as pool:
+            for i, digest in zip(unknown, pool.map(self.images.digest, unknown), strict=True):
+                self.digests[i] = digest
+        keys = [row_key(digest, view) for view in self.views for digest in self.digests]
+        self.shards, self.positions = self.store.locate(keys)
+        first_of: dict[bytes, tuple[int, int | None]] = {}
+        for place in np.flatnonzero(self.positions < 0):
+            view, i = divmod(int(place), count)
+            first_of.setdefault(keys[place], (i, self.views[view]))
+        self.todo = sorted(first_of.values(), key=lambda item: (item[0], item[1] or 0))
+
+    def compute(self, todo: Sequence[tuple[int, int | None]], progress: bool) -> None:
+        """Compute rows and write them, shard by shard; what is done when it fails is kept."""
+        first = np.concatenate([self._load(item[:1])[1] for item in _chunks(todo[:FIRST], 1)])
+        self.engine = engines.open_engine(
+            self.stages,
+            self.preprocess,
+            self.pooled,
+            first,
+            pictures=len(todo),
+            device=self.device,
+            half=self.half,
+        )
+        written: set[bytes] = set()
+        writer = _ShardWriter(self.store)
+        bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
+        with bar, writer:
+            for chunk, digests, rows in self._rows(todo):
+                for (i, view), digest, row in zip(chunk, digests, rows, strict=True):
+                    self.digests[i] = digest
+                    key = row_key(digest, view)
+                    if key not in written:
+                        written.add(key)
+                        writer.append(key, row)
+                bar.update(len(chunk))
+        self.computed += len(written)
+
+    def _rows(self, todo) -> Iterator[tuple[list, list[str], np.ndarray]]:
+        """Decode and compute in threads, a bounded number of batches ahead, in order."""
+        size = engines.batch_size_for(self.preprocess.size, self.device)
+        workers = engines.worker_count(self.device)
+        threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(workers, initializer=self.engine.start_thread)
+        try:
+            ahead: deque = deque()
+            for chunk in _chunks(todo, size):
+                ahead.append(pool.submit(self._work, chunk))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(threads)
+
+    def _work(self, chunk):
+        digests, pixels = self._load(chunk)
+        return chunk, digests, self.engine(pixels)
+
+    def _load(self, chunk) -> tuple[list[str], np.ndarray]:
+        """Pixels of some (picture, view), and the digests of the very bytes they came from."""
+        digests, pixels = [], []
+        for i, items in itertools.groupby(chunk, key=lambda item: item[0]):
+            image, digest = self.images.load(i)
+            for _, view in items:
+                shown = image
+                if view is not None:
+                    # By content, so that a picture's views do not depend on its neighbours.
+                    rng = np.random.default_rng([self.seed, view, int(digest[:16], 16)])
+                    shown = self.augment(image, rng)
+                digests.append(digest)
+                pixels.append(self.preprocess.pixels(shown))
+        return digests, np.stack(pixels)
+
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of a row: from a shard, or else measured on an empty picture."""
+        if self.shards:
+            return self.shards[0].shape[1:]
+        side = self.preprocess.size
+        blank = np.zeros((1, side, side, 3), np.uint8)
+        frozen = engines.Frozen(self.stages, self.preprocess, self.pooled)
+        return engines.PyTorchEngine(frozen, fold=False)(blank).shape[1:]
+
+    def row_bytes(self) -> int:
+        return int(np.prod(self.row_shape())) * self.store.dtype.itemsize
+
+    def result(self) -> Activations:
+        labels = np.tile(self.images.labels, len(self.views))
+        return Activations(
+            self.store, self.shards, self.positions, labels, self.row_shape(), self.computed
+        )
+
+
+class _ShardWriter:
+    """Gather rows, and write a shard whenever there are enough; the rest when it is closed."""
+
+    def __init__(self, store: Store):
+        self.store, self.keys, self.rows = store, [], None
+
+    def append(self, key: bytes, row: np.ndarray) -> None:
+        if self.rows is None:
+            nbytes = row.size * self.store.dtype.itemsize
+            count = max(1, min(ROWS_PER_SHARD, BYTES_PER_SHARD // nbytes))
+            self.rows = np.empty((count, *row.shape), self.store.dtype)
+        self.rows[len(self.keys)] = row
+        self.keys.append(key)
+        if len(self.keys) == len(self.rows):
+            self.flush()
+
+    def flush(self) -> None:
+        keys, self.keys = self.keys, []
+        if keys:
+            self.store.add(keys, self.rows[: len(keys)])
+
+    def __enter__(self) -> _ShardWriter:
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if not isinstance(error, CacheError):  # what could not be written is not tried again
+            self.flush()
+
+
+def describe(
+    model: StagedNetwork,
+    cut: str,
+    pooled: bool,
+    preprocess: Preprocess,
+    augment: Augment | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    half: bool = False,
+) -> dict:
+    """Everything that a row depends on besides its picture, ready for JSON."""
+    stages = model.prefix(cut)
+    meaning = {
+        "format": FORMAT,
+        "network": model.spec.name,
+        "cut": cut,
+        # The classes and options of all layers, so that a layer exchanged by hand is noticed.
+        "structure_sha256": hashlib.sha256(repr(stages).encode()).hexdigest(),
+        "weights_sha256": fingerprint(stages),
+        "pooled": pooled,
+        "preprocessing": preprocess.fingerprint(),
+        "augmentation": None if augment is None else {**augment.fingerprint(), "seed": seed},
+        "dtype": dtype,
+        "computed_in": "float16" if half else "float32",
+    }
+    return json.loads(json.dumps(meaning))
+
+
+def folder_name(meaning: dict) -> str:
+    """The name of a folder: its first words for people, its last the key."""
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+    key = hashlib.sha256(text.encode()).hexdigest()[:20]
+    return f"{meaning['network']}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
+
+
+def row_key(digest: str, view: int | None) -> bytes:
+    """The key of a row: the SHA-256 of the picture, or of that and the number of a view."""
+    if view is None:
+        return bytes.fromhex(digest)
+    return hashlib.sha256(f"{digest} view {view}".encode()).digest()
+
+
+def _check(model, cut, views, augment, dtype) -> str:
+    """Refuse what would not be the same next time; return the cut."""
+    if dtype not in DTYPES:
+        raise CacheRefusedError(f"dtype={dtype!r}: choose one of {', '.join(DTYPES)}")
+    if augment is not None and views is None:
+        raise CacheRefusedError(
+            "random augmentation makes another picture each epoch, a cache returns one and the "
+            "same activation: together they would train on one draw for ever. Either train "
+            "without a cache, tl.fit(..., augment=…, cache=False), or cache a fixed number of "
+            "augmented views of each picture, cache_activations(..., augment=…, views=4)"
+        )
+    if views is not None and (augment is None or views < 1):
+        raise CacheRefusedError(
+            f"views={views}: give a number from 1, and with augment=… how the views are drawn"
+        )
+    if cut is None:
+        frozen = model.stage_names if isinstance(model, Backbone) else frozen_prefix(model)
+        if not frozen:
+            raise CacheRefusedError(
+                f"{model.stage_names[0]} is not frozen, so its activations change while it is "
+                "trained. Freeze the first stages with tl.freeze(model, through=…), or name a cut"
+            )
+        cut = frozen[-1]
+    for name in model.stage_names[: model.stage_index(cut) + 1]:
+        stage = getattr(model.stages, name)
+        norms = [m for m in stage.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        adapts = stage.frozen and stage.batch_norm == "adapt"
+        if norms and (adapts or any(norm.training for norm in norms)):
+            raise CacheRefusedError(
+                f"batch norm in {name} is in train mode: its output depends on the other pictures "
+                "of the batch and changes from epoch to epoch, so it cannot be cached. Freeze it "
+                f'with tl.freeze(model, through="{cut}"), call model.eval(), or cut before {name}'
+            )
+    return cut
+
+
+def _versions() -> dict:
+    return {
+        "tlcourse": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _chunks(items: Sequence, size: int) -> Iterator[Sequence]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
