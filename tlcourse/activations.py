@@ -11,39 +11,27 @@ which is checked each time one is started.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import platform
 import weakref
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from . import __version__, engines
-from .activation_store import (
-    BYTES_PER_SHARD,
-    FORMAT,
-    ROWS_PER_SHARD,
-    CacheError,
-    Shard,
-    Store,
-)
+from . import __version__
+from .activation_build import Build
+from .activation_store import FORMAT, CacheError, Shard, Store
 from .backbones import Backbone, StagedNetwork
 from .batches import input_size, pick_device
 from .cache_housekeeping import make_room
 from .datasets import ImageSet, cache_root
 from .errors import CourseError
 from .freezing import fingerprint, frozen_prefix
-from .progress import progress_bar
 from .transforms import Augment, Preprocess
 
 DTYPES = ("float32", "float16")
-FIRST = 4
 _OPEN_MAPS = 64
 _live: weakref.WeakSet[Activations] = weakref.WeakSet()
 
@@ -183,7 +171,18 @@ def cache_activations(
     meaning = describe(model, cut, pooled, preprocess, augment, seed, dtype, half)
     root = Path(cache_dir) if cache_dir is not None else cache_root() / "activations"
     store = Store(root / folder_name(meaning), dtype)
-    build = _Build(store, images, stages, preprocess, pooled, views, augment, seed, device, half)
+    build = Build(
+        store,
+        images,
+        stages,
+        preprocess,
+        pooled,
+        views=[None] if views is None else list(range(views)),
+        augment=augment,
+        seed=seed,
+        device=device,
+        half=half,
+    )
     build.missing_rows()
     share = build.todo if group is None else build.todo[group.rank() :: group.size()]
     if share:
@@ -205,157 +204,10 @@ def cache_activations(
                 f"are taken away from {store.directory}, while they are computed"
             )
     store.touch()
-    return build.result()
-
-
-class _Build:
-    """One call of `cache_activations`: what is there, what is missing, computing it."""
-
-    def __init__(
-        self, store, images, stages, preprocess, pooled, views, augment, seed, device, half
-    ):
-        self.store, self.images, self.stages, self.preprocess = store, images, stages, preprocess
-        self.pooled, self.augment, self.seed = pooled, augment, seed
-        self.views: list[int | None] = [None] if views is None else list(range(views))
-        self.device, self.half = device, half
-        self.digests: list[str | None] = [None] * len(images)
-        self.todo: list[tuple[int, int | None]] = []
-        self.shards: list[Shard] = []
-        self.positions = np.full(len(images) * len(self.views), -1)
-        self.engine = None
-        self.computed = 0
-
-    def missing_rows(self) -> None:
-        """Look up every picture; `todo` is then what has no row, each content once.
-
-        The first time, with an empty folder, no picture is read: all are to be computed, and their
-        digests come with them.
-        """
-        count = len(self.images)
-        if not self.store.shards() and not any(self.digests):
-            self.todo = [(i, view) for i in range(count) for view in self.views]
-            return
-        unknown = [i for i, digest in enumerate(self.digests) if digest is None]
-        with ThreadPoolExecutor(engines.worker_count()) as pool:
-            for i, digest in zip(unknown, pool.map(self.images.digest, unknown), strict=True):
-                self.digests[i] = digest
-        keys = [row_key(digest, view) for view in self.views for digest in self.digests]
-        self.shards, self.positions = self.store.locate(keys)
-        first_of: dict[bytes, tuple[int, int | None]] = {}
-        for place in np.flatnonzero(self.positions < 0):
-            view, i = divmod(int(place), count)
-            first_of.setdefault(keys[place], (i, self.views[view]))
-        self.todo = sorted(first_of.values(), key=lambda item: (item[0], item[1] or 0))
-
-    def compute(self, todo: Sequence[tuple[int, int | None]], progress: bool) -> None:
-        """Compute rows and write them, shard by shard; what is done when it fails is kept."""
-        first = np.concatenate([self._load(item[:1])[1] for item in _chunks(todo[:FIRST], 1)])
-        self.engine = engines.open_engine(
-            self.stages,
-            self.preprocess,
-            self.pooled,
-            first,
-            pictures=len(todo),
-            device=self.device,
-            half=self.half,
-        )
-        written: set[bytes] = set()
-        writer = _ShardWriter(self.store)
-        bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
-        with bar, writer:
-            for chunk, digests, rows in self._rows(todo):
-                for (i, view), digest, row in zip(chunk, digests, rows, strict=True):
-                    self.digests[i] = digest
-                    key = row_key(digest, view)
-                    if key not in written:
-                        written.add(key)
-                        writer.append(key, row)
-                bar.update(len(chunk))
-        self.computed += len(written)
-
-    def _rows(self, todo) -> Iterator[tuple[list, list[str], np.ndarray]]:
-        """Decode and compute in threads, a bounded number of batches ahead, in order."""
-        size = engines.batch_size_for(self.preprocess.size, self.device)
-        workers = engines.worker_count(self.device)
-        threads = torch.get_num_threads()
-        pool = ThreadPoolExecutor(workers, initializer=self.engine.start_thread)
-        try:
-            ahead: deque = deque()
-            for chunk in _chunks(todo, size):
-                ahead.append(pool.submit(self._work, chunk))
-                if len(ahead) > 2 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)
-
-    def _work(self, chunk):
-        digests, pixels = self._load(chunk)
-        return chunk, digests, self.engine(pixels)
-
-    def _load(self, chunk) -> tuple[list[str], np.ndarray]:
-        """Pixels of some (picture, view), and the digests of the very bytes they came from."""
-        digests, pixels = [], []
-        for i, items in itertools.groupby(chunk, key=lambda item: item[0]):
-            image, digest = self.images.load(i)
-            for _, view in items:
-                shown = image
-                if view is not None:
-                    # By content, so that a picture's views do not depend on its neighbours.
-                    rng = np.random.default_rng([self.seed, view, int(digest[:16], 16)])
-                    shown = self.augment(image, rng)
-                digests.append(digest)
-                pixels.append(self.preprocess.pixels(shown))
-        return digests, np.stack(pixels)
-
-    def row_shape(self) -> tuple[int, ...]:
-        """Shape of a row: from a shard, or else measured on an empty picture."""
-        if self.shards:
-            return self.shards[0].shape[1:]
-        side = self.preprocess.size
-        blank = np.zeros((1, side, side, 3), np.uint8)
-        frozen = engines.Frozen(self.stages, self.preprocess, self.pooled)
-        return engines.PyTorchEngine(frozen, fold=False)(blank).shape[1:]
-
-    def row_bytes(self) -> int:
-        return int(np.prod(self.row_shape())) * self.store.dtype.itemsize
-
-    def result(self) -> Activations:
-        labels = np.tile(self.images.labels, len(self.views))
-        return Activations(
-            self.store, self.shards, self.positions, labels, self.row_shape(), self.computed
-        )
-
-
-class _ShardWriter:
-    """Gather rows, and write a shard whenever there are enough; the rest when it is closed."""
-
-    def __init__(self, store: Store):
-        self.store, self.keys, self.rows = store, [], None
-
-    def append(self, key: bytes, row: np.ndarray) -> None:
-        if self.rows is None:
-            nbytes = row.size * self.store.dtype.itemsize
-            count = max(1, min(ROWS_PER_SHARD, BYTES_PER_SHARD // nbytes))
-            self.rows = np.empty((count, *row.shape), self.store.dtype)
-        self.rows[len(self.keys)] = row
-        self.keys.append(key)
-        if len(self.keys) == len(self.rows):
-            self.flush()
-
-    def flush(self) -> None:
-        keys, self.keys = self.keys, []
-        if keys:
-            self.store.add(keys, self.rows[: len(keys)])
-
-    def __enter__(self) -> _ShardWriter:
-        return self
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if not isinstance(error, CacheError):  # what could not be written is not tried again
-            self.flush()
+    labels = np.tile(images.labels, views or 1)
+    return Activations(
+        store, build.shards, build.positions, labels, build.row_shape(), build.computed
+    )
 
 
 def describe(
@@ -391,13 +243,6 @@ def folder_name(meaning: dict) -> str:
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
     return f"{meaning['network']}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
-
-
-def row_key(digest: str, view: int | None) -> bytes:
-    """The key of a row: the SHA-256 of the picture, or of that and the number of a view."""
-    if view is None:
-        return bytes.fromhex(digest)
-    return hashlib.sha256(f"{digest} view {view}".encode()).digest()
 
 
 def _check(model, cut, views, augment, dtype) -> str:
@@ -444,8 +289,3 @@ def _versions() -> dict:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _chunks(items: Sequence, size: int) -> Iterator[Sequence]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -1,4 +1,4 @@
-"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``data``.
+"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``data``, ``cache``.
 
 A sub-command is a function that takes the parsed arguments and returns the exit status (None for
 0), registered with :func:`command`. What takes time to import is imported inside the function, so
@@ -239,3 +239,16 @@ def data(chosen) -> int:
         splits = load_dataset(chosen.name if chosen.action == "fetch" else Path(chosen.name))
     print(splits.describe())
     return 1 if splits.problems else 0
+
+
+def _cache_arguments(parser):
+    from .cache_commands import add_arguments
+
+    add_arguments(parser)
+
+
+@command("cache", "list, verify, clear or build cached activations", _cache_arguments)
+def cache(chosen) -> int:
+    from .cache_commands import run_from_arguments
+
+    return run_from_arguments(chosen)

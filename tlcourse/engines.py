@@ -97,9 +97,14 @@ class PyTorchEngine:
         with torch.inference_mode():
             if self._turn is None:
                 return self.frozen(torch.from_numpy(pixels)).numpy()
-            with self._turn, torch.backends.cudnn.flags(allow_tf32=False):
+            with self._turn, _exact_cudnn():
                 x = torch.from_numpy(pixels).to(self.device)
                 return self.frozen(x).cpu().numpy()
+
+
+def _exact_cudnn():
+    # By default cuDNN may round the inputs of a float32 convolution to TF32, 10 bits of mantissa.
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
 class OpenVinoEngine:
@@ -152,6 +157,7 @@ def worker_count(device="cpu") -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
+    cores //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's processes share the machine
     return max(1, min(cores, MOST_WORKERS if torch.device(device).type == "cpu" else 32))
 
 
