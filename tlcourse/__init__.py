@@ -30,6 +30,11 @@ _HOME = {
     "save_model": "saving",
     "load_model": "saving",
     "cache_activations": "activations",
+    "Strategy": "strategies",
+    "STRATEGIES": "strategies",
+    "get_strategy": "strategies",
+    "apply": "applying",
+    "train": "applying",
     "claim": "claims",
 }
 

@@ -73,7 +73,11 @@ class TransferModel(StagedNetwork):
         Your class names, in the order of the outputs.
     image_size : int or None
         Side in pixels of the pictures it was trained on; None before training.
+    strategy : Strategy or None
+        What it was built for; None where it was put together by hand.
     """
+
+    strategy = None
 
     def __init__(
         self,

@@ -1,0 +1,196 @@
+"""Measured results: one tidy table, a row a training run, as plain CSV.
+
+Reading needs no PyTorch. A row is written whole and reaches the disk before the next run starts;
+what a stopped program left of a last row is not a row.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from .errors import CourseError
+
+COLUMNS = {
+    "dataset": str,
+    "strategy": str,
+    "train_per_class": int,
+    "seed": int,
+    "backbone": str,
+    "weights": str,
+    "size": int,
+    "device": str,
+    "test_accuracy": float,
+    "validation_accuracy": float,
+    "test_pictures": int,
+    "pictures_sha256": str,
+    "trained_parameters": int,
+    "seconds": float,
+    "peak_memory_mb": float,
+    "lr": float,
+    "epochs": int,
+    "torch": str,
+    "torchvision": str,
+    "timm": str,
+    "tlcourse": str,
+    "when": str,
+}
+"""Columns of the table and their types; data/results/README.md says what they mean."""
+
+RUN = ("dataset", "strategy", "train_per_class", "seed", "backbone", "size")
+"""The columns that tell one run from another."""
+
+# Two names of one strategy; it is measured once.
+SAME_AS = {"kept_frozen": "linear_probe", "kept_updated": "finetune_all"}
+
+
+class ResultsError(CourseError, ValueError):
+    """A table of results that is missing or is not one."""
+
+
+def results_file() -> Path:
+    """Where the committed results lie."""
+    from .datasets import data_root
+
+    checkout = Path(__file__).resolve().parents[1] / "data" / "results" / "sweep.csv"
+    return checkout if checkout.is_file() else data_root() / "results" / "sweep.csv"
+
+
+def read_rows(path: str | Path) -> list[dict]:
+    """Read all whole rows, with numbers as numbers; a file that is not there has none.
+
+    Raises
+    ------
+    ResultsError
+        Where the columns are others, or a field is not of its type; names the line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return []
+    # A row ends with a newline. What follows the last one was cut off while it was written.
+    whole, newline, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    reader = csv.reader(io.StringIO(whole + newline))
+    header = next(reader, list(COLUMNS))
+    if header != list(COLUMNS):
+        raise ResultsError(
+            f"{path} has the columns {', '.join(header)}, not {', '.join(COLUMNS)}; "
+            "give another file, or move this one away"
+        )
+    return [_typed(fields, path, reader.line_num) for fields in reader]
+
+
+def _typed(fields: Sequence[str], path: Path, line: int) -> dict:
+    try:
+        pairs = zip(COLUMNS.items(), fields, strict=True)
+        return {name: kind(text) for (name, kind), text in pairs}
+    except ValueError as error:
+        raise ResultsError(f"{path}, line {line}: {error}; mend or delete that line") from error
+
+
+def append_row(path: str | Path, row: Mapping) -> None:
+    """Add a row, and return once it is on the disk.
+
+    Raises
+    ------
+    ResultsError
+        Where the row does not have exactly the columns of the table.
+    """
+    if set(row) != set(COLUMNS):
+        wrong = ", ".join(sorted(set(row) ^ set(COLUMNS)))
+        raise ResultsError(f"a row has every column of COLUMNS and no other; check {wrong}")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        _drop_torn_line(file)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+        file.write(text.getvalue().encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _drop_torn_line(file) -> None:
+    file.seek(0)
+    end = file.read().rfind(b"\n") + 1
+    file.truncate(end)
+    file.seek(end)
+
+
+def load_results(path: str | Path | None = None, **wanted) -> list[dict]:
+    """Read the rows of measured results that match.
+
+    Parameters
+    ----------
+    path
+        None for the results that come with the course.
+    wanted
+        Columns with the value, or the values, to keep: ``dataset="pets"``,
+        ``train_per_class=[10, 50]``.
+
+    Returns
+    -------
+    list of dict
+        In the order of the file; numbers are numbers.
+
+    Raises
+    ------
+    ResultsError
+        Where there is no table, no such column, or no row that matches.
+    """
+    path = Path(path) if path is not None else results_file()
+    if not path.is_file():
+        raise ResultsError(f"there is no {path}; make it with: tlcourse sweep")
+    if unknown := set(wanted) - set(COLUMNS):
+        raise ResultsError(
+            f"no column {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}"
+        )
+    choices = {column: _choices(column, value) for column, value in wanted.items()}
+    rows = read_rows(path)
+    found = [row for row in rows if all(row[name] in choices[name] for name in choices)]
+    if not found:
+        raise ResultsError(_nothing(rows, choices, path))
+    return found
+
+
+def _choices(column: str, value) -> tuple:
+    values = (value,) if isinstance(value, str | int | float) else tuple(value)
+    return tuple(SAME_AS.get(v, v) for v in values) if column == "strategy" else values
+
+
+def _nothing(rows: list[dict], choices: dict, path: Path) -> str:
+    asked = ", ".join(f"{n}={' or '.join(map(str, c))}" for n, c in choices.items())
+    message = f"{path.name} has no row with {asked or 'anything at all'}"
+    for name, values in choices.items():
+        measured = {row[name] for row in rows}
+        if not measured & set(values):
+            return f"{message}; measured: {name} " + ", ".join(map(str, sorted(measured)))
+    return f"{message}; each value was measured, but not all together"
+
+
+def summarise(
+    rows: Iterable[Mapping],
+    by: Sequence[str] = ("strategy", "train_per_class"),
+    value: str = "test_accuracy",
+) -> list[dict]:
+    """Summarise rows that agree in some columns: over seeds, as a rule.
+
+    Returns
+    -------
+    list of dict
+        In order of first appearance: the columns of `by`, and of `value` the mean, low (least),
+        high (greatest) and n (number of rows).
+    """
+    groups: dict[tuple, list[float]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row[value])
+    return [
+        dict(zip(by, key, strict=True))
+        | {"mean": sum(v) / len(v), "low": min(v), "high": max(v), "n": len(v)}
+        for key, v in groups.items()
+    ]
