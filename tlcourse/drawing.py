@@ -47,7 +47,7 @@ class Pen:
         self.polygon(closed_curve(points), fill)
 
     def ellipse(self, x, y, rx, ry, fill, angle=0.0):
-        unit = np.stack([_CIRCLE[:, 0] * rx, _CIRCLE[:, 1] * ry], axis=1)
+        unit = _CIRCLE * (rx, ry)
         if angle:
             c, s = math.cos(angle), math.sin(angle)
             unit = unit @ np.array([[c, s], [-s, c]])
@@ -56,13 +56,15 @@ class Pen:
     def stroke(self, points, width, fill, tip=None):
         """Draw a smooth line through the points, tapering from ``width`` to ``tip``."""
         line = open_curve(points)
-        half = np.linspace(width, width if tip is None else tip, len(line))[:, None] / 2
-        along = np.gradient(line, axis=0)
-        across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-        self.polygon(np.concatenate([line + across * half, (line - across * half)[::-1]]), fill)
-        for (x, y), (radius,) in ((line[0], half[0]), (line[-1], half[-1])):
-            if radius * self.unit > 1:
+        tip = width if tip is None else tip
+        step = line[1:] - line[:-1]
+        along = np.concatenate([step[:1], step[1:] + step[:-1], step[-1:]])
+        across = along[:, ::-1] * (-1, 1)
+        across /= np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-9)
+        across *= (width + (tip - width) * np.arange(len(line))[:, None] / (len(line) - 1)) / 2
+        self.polygon(np.concatenate([line + across, (line - across)[::-1]]), fill)
+        for (x, y), radius in ((line[0], width / 2), (line[-1], tip / 2)):
+            if radius * self.unit > 1.2:
                 self.ellipse(x, y, radius, radius, fill)
 
 

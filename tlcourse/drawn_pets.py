@@ -17,7 +17,7 @@ from .drawing import OVERSAMPLE, Pen, clouds, mix, vary
 from .drawn_rooms import any_colour, draw_place
 
 CLASSES = ("tigger", "misty", "neither")
-COLOUR_SPREAD = 11
+COLOUR_SPREAD = 8
 """Standard deviation of a coat's colour from picture to picture, of 255."""
 
 WHITE, INK, PINK = (250, 248, 244), (22, 18, 20), (226, 150, 148)
@@ -44,7 +44,7 @@ OTHER_CATS = (
     Look((238, 234, 228), (205, 198, 190), (250, 248, 246), (100, 160, 215)),
     Look((228, 202, 160), (176, 138, 92), (246, 236, 218), (170, 140, 60), frozenset({"tabby"})),
     Look((104, 74, 56), (62, 42, 32), (170, 140, 115), (190, 160, 70), frozenset({"tabby"})),
-    Look((150, 128, 104), (74, 60, 48), (222, 208, 190), (150, 180, 90), frozenset({"tabby"})),
+    Look((136, 112, 84), (62, 48, 38), (210, 194, 170), (170, 180, 90), frozenset({"tabby"})),
     Look((240, 232, 220), (190, 110, 50), (250, 246, 240), (140, 170, 80), frozenset({"patches"})),
     Look((226, 208, 182), (84, 62, 52), (240, 228, 208), (90, 150, 220), frozenset({"mask"})),
 )
@@ -87,7 +87,7 @@ def _look(rng, label):
     """Return the look of today's animal, or None for a place without one."""
     if label == 2:
         kind = rng.random()
-        if kind < 0.16:
+        if kind < 0.18:
             return None
         if kind < 0.58:
             look = OTHER_CATS[rng.integers(len(OTHER_CATS))]
@@ -142,9 +142,9 @@ def _put_animal(rng, pixels, look, size):
 
 def _photograph(rng, pixels, size):
     """Give the picture an exposure, a tint, grain and sometimes blur."""
-    pixels = pixels * rng.uniform(0.66, 1.2) * rng.uniform(0.91, 1.09, 3)
-    blur = rng.uniform(0.3, 1.2) if rng.random() < 0.35 else 0
-    noise = rng.uniform(1, 8)
+    pixels = pixels * rng.uniform(0.72, 1.18) * rng.uniform(0.93, 1.07, 3)
+    blur = rng.uniform(0.3, 1.0) if rng.random() < 0.3 else 0
+    noise = rng.uniform(1, 7)
     pixels = pixels + rng.standard_normal(pixels.shape, dtype=np.float32) * noise
     image = Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
     return image.filter(ImageFilter.GaussianBlur(blur * size / 128)) if blur else image
@@ -303,7 +303,7 @@ def _curl(rng, pen, look):
 
 def _box(rng, pen, look):
     """Look out of a cardboard box: if it fits, it sits."""
-    card = vary(rng, (196, 156, 108), 20)
+    card = vary(rng, (196, 156, 108), 26)
     wide, deep = rng.uniform(1.5, 1.9), rng.uniform(2.0, 2.6)
     back = mix(card, INK, 0.4)
     pen.polygon([(-wide, 1.1), (wide, 1.1), (wide * 0.92, 0.75), (-wide * 0.92, 0.75)], back)
@@ -327,7 +327,7 @@ _POSES = {  # the middle of the figure to the right of its head, and the largest
     _box: (0.0, 0.2),
 }
 _POSE_ORDER = tuple(_POSES)
-_POSE_SHARES = (0.44, 0.2, 0.16, 0.08, 0.12)
+_POSE_SHARES = (0.6, 0.17, 0.11, 0.04, 0.08)
 
 
 def _tail(pen, look, points):
@@ -484,7 +484,7 @@ def _eyes(rng, pen, look, asleep):
     apart, y, big = rng.uniform(0.4, 0.47), rng.uniform(-0.1, 0.02), rng.uniform(0.19, 0.25)
     slit = rng.uniform(0.28, 0.85)
     gaze = rng.uniform(-0.04, 0.04)
-    closed = asleep or rng.random() < 0.08
+    closed = asleep or rng.random() < 0.05
     wink = rng.random() < 0.04
     line = mix(look.dark, INK, 0.7)
     for s in (-1, 1):

@@ -32,7 +32,13 @@ def draw_place(rng, side):
 
 
 def any_colour(rng, low=50, high=225):
-    """Return a colour of a wall, a cushion, a toy."""
+    """Return a colour of a wall, a cushion, a toy.
+
+    Every third is near an orange or a grey coat, so that colour alone does not tell the pets.
+    """
+    if rng.random() < 0.35:
+        coat = ((205, 130, 62), (128, 136, 150))[rng.integers(2)]
+        return vary(rng, np.asarray(coat) * rng.uniform(0.8, 1.15), 14)
     return colour(rng.uniform(low, high, 3))
 
 
@@ -117,10 +123,9 @@ def _window(rng, pen, x, y, width, height):
         cloth = any_colour(rng, 90, 235)
         for side in (-1, 1):
             at = x if side < 0 else x + width
-            fold = [(at - side * 0.02, y - 0.03), (at + side * 0.07, y - 0.03)]
-            fold = [(px, py) for px, py in fold]
-            inner = at - side * width * 0.28
-            pen.polygon([fold[1], (inner, y - 0.03), (at, y + height + 0.05), fold[1]], cloth)
+            outer, inner = at + side * 0.07, at - side * width * 0.28
+            hem = [(at - side * 0.01, y + height + 0.05), (outer, y + height + 0.05)]
+            pen.polygon([(outer, y - 0.03), (inner, y - 0.03), *hem], cloth)
             pen.stroke([(at, y), (at - side * 0.02, y + height)], 0.012, mix(cloth, (0, 0, 0), 0.2))
 
 
@@ -242,7 +247,7 @@ def _garden(rng, pen):
     for x, y in rng.random((70, 2)):
         y = horizon + (1 - horizon) * y
         blade = mix(grass, (235, 245, 150) if x * 997 % 1 < 0.5 else (20, 60, 20), 0.3)
-        pen.stroke([(x, y), (x + 0.012, y - 0.045)], 0.01, blade, 0)
+        pen.polygon([(x - 0.005, y), (x + 0.012, y - 0.045), (x + 0.005, y)], blade)
     petal = any_colour(rng, 120, 255)
     for _ in range(rng.integers(0, 9)):
         x, y = rng.uniform(0, 1), rng.uniform(horizon + 0.05, 0.98)

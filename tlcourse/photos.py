@@ -5,6 +5,7 @@ transparency, cut short, or are no pictures at all. Everything that the course s
 passes through :func:`decode_photo`, which returns plain 8-bit RGB or raises :class:`PhotoError`.
 """
 
+import hashlib
 import io
 import os
 import warnings
@@ -25,6 +26,9 @@ UNSUPPORTED = frozenset(".heic .heif .avif .cr2 .nef .arw .dng .raw .svg .psd".s
 MAX_PIXELS = 120_000_000
 """Largest picture that is decoded: a 108-megapixel telephone passes, a decompression bomb does not
 (120 million RGB pixels take 360 MB)."""
+
+NOTICES = {5504: "6b4966252973c581b521f804453c6a0649ea6a2ce7e3e5c7deeb7d80623de231"}
+"""Pictures that web sites serve in place of one that is gone: size in bytes, SHA-256."""
 
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -141,6 +145,11 @@ def check_photo(path):
                 ending = _ENDINGS.get(image.format)
             file.seek(-min(64, os.fstat(file.fileno()).st_size), os.SEEK_END)
             complete = ending and file.read().rstrip(b"\0\r\n").endswith(ending.rstrip(b"\0\r\n"))
+            file.seek(0)
+            size = os.fstat(file.fileno()).st_size
+            if size in NOTICES and hashlib.file_digest(file, "sha256").hexdigest() == NOTICES[size]:
+                what = "is the notice of a web site that the image could not be found"
+                return Problem(path, what, "delete it, or replace it by the picture that was meant")
         if not complete:
             read_photo(path)
     except PhotoError as error:
