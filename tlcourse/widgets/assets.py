@@ -1,0 +1,44 @@
+"""How the widgets reach the browser: one script and one style sheet, put together from files."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import anywidget
+
+
+def join_scripts(*names: str) -> str:
+    """One ES module from several: their imports of each other go, the last one's exports stay.
+
+    anywidget wants a widget's JavaScript as one text; the files stay modules of their own, which
+    tests and editors can load.
+    """
+    parts = []
+    for name in names:
+        text = (files(__package__) / name).read_text(encoding="utf-8")
+        text = re.sub(r'^import [^;]*? from "\./[\w.]+";\n', "", text, flags=re.M)
+        parts.append(re.sub(r"^export (?!default)", "", text, flags=re.M))
+    return "\n".join(parts)
+
+
+def join_styles(*names: str) -> str:
+    """One style sheet from several."""
+    return "\n".join((files(__package__) / name).read_text(encoding="utf-8") for name in names)
+
+
+class CourseWidget(anywidget.AnyWidget):
+    """A widget that answers the page when it asks whether a kernel is there."""
+
+    def __init__(self, **state):
+        super().__init__(**state)
+        self.on_msg(self._receive)
+
+    def _receive(self, _, content, buffers) -> None:
+        if content.get("do") == "ping":
+            self.send({"say": "here"})
+        else:
+            self.handle(content, buffers)
+
+    def handle(self, content: dict, buffers: list) -> None:
+        """Act on a message from the page; `content["do"]` says what is wanted."""

@@ -1,0 +1,168 @@
+// The formulas of costs.py, for pages without a kernel. A test compares the two, number by number;
+// what the terms mean is written there.
+
+const OPTIMIZER_BYTES = 12;
+const FLOAT_BYTES = 4;
+const MEASURED_HIDDEN = 256;
+
+const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
+
+export function stageFacts(network, choice) {
+  const kept = network.stages.slice(0, choice.kept);
+  const frozen = kept.map((stage) => choice.frozen.includes(stage.name));
+  const still = kept.map(
+    (stage, i) => frozen[i] && !(stage.batch_norm && choice.adapting.includes(stage.name)),
+  );
+  const firstFalse = (flags) => (flags.includes(false) ? flags.indexOf(false) : flags.length);
+  return {
+    kept,
+    frozen,
+    lowest: firstFalse(frozen),
+    prefix: firstFalse(still),
+    channels: kept[kept.length - 1].output[0],
+  };
+}
+
+export function headSizes(network, choice, facts) {
+  const units = [facts.channels, ...(choice.hidden ? [choice.hidden] : []), network.classes];
+  return units.slice(1).map((outputs, i) => [units[i], outputs]);
+}
+
+function countParameters(network, choice, facts) {
+  const head = sum(headSizes(network, choice, facts), ([i, o]) => i * o + o);
+  const frozen = sum(facts.kept.filter((_, i) => facts.frozen[i]), (stage) => stage.parameters);
+  const kept = sum(facts.kept, (stage) => stage.parameters);
+  const total = sum(network.stages, (stage) => stage.parameters);
+  return { trained: kept - frozen + head, new: head, frozen, removed: total - kept };
+}
+
+function shareWork(network, choice, facts) {
+  const head = sum(headSizes(network, choice, facts), ([i, o]) => i * o);
+  const forward = sum(facts.kept, (stage) => stage.macs) + head;
+  const prefix = sum(facts.kept.slice(0, facts.prefix), (stage) => stage.macs);
+  let backward = 2 * head;
+  facts.kept.forEach((stage, i) => {
+    if (i >= facts.lowest) backward += stage.macs * (facts.frozen[i] ? 1 : 2);
+  });
+  const whole = sum(network.stages, (stage) => stage.macs) + head;
+  return {
+    forward: forward / whole,
+    backward: backward / (2 * whole),
+    total: (forward + backward) / (3 * whole),
+    cached_forward: (forward - prefix) / whole,
+    cached_total: (forward - prefix + backward) / (3 * whole),
+    prefix: prefix / whole,
+  };
+}
+
+function keepMemory(network, choice, facts) {
+  const head = FLOAT_BYTES * (facts.channels + 2 * choice.hidden);
+  const kept = sum(facts.kept.slice(facts.lowest), (stage) => stage.kept) + head;
+  const everything = sum(network.stages, (stage) => stage.kept) + head;
+  return {
+    activations: choice.batch * kept,
+    activations_all: choice.batch * everything,
+    optimizer: OPTIMIZER_BYTES * countParameters(network, choice, facts).trained,
+  };
+}
+
+const countPictures = (network, choice) => choice.per_class * network.classes;
+
+function sizeCache(network, choice, facts) {
+  const stages = facts.kept.slice(0, facts.prefix);
+  if (!stages.length) return { through: null, stages: 0, numbers: 0, bytes: 0 };
+  const last = stages[stages.length - 1];
+  const [channels, height, width] = last.output;
+  const numbers = stages.length === facts.kept.length ? channels : channels * height * width;
+  return {
+    through: last.name,
+    stages: stages.length,
+    numbers,
+    bytes: numbers * FLOAT_BYTES * countPictures(network, choice),
+  };
+}
+
+function estimateSeconds(network, choice, facts) {
+  const speed = network.speed;
+  if (!speed) return null;
+  const work = shareWork(network, choice, facts);
+  const pictures = countPictures(network, choice);
+  const backward = speed.backward * work.backward;
+  return {
+    plain: pictures * (speed.forward * work.forward + backward),
+    cached: pictures * (speed.forward * work.cached_forward + backward),
+    filling: pictures * speed.forward * work.prefix,
+  };
+}
+
+export function findWarnings(network, choice) {
+  const facts = stageFacts(network, choice);
+  const found = [];
+  const names = (keep) => facts.kept.filter(keep).map((stage) => stage.name);
+  const adapting = names(
+    (stage, i) => facts.frozen[i] && stage.batch_norm && choice.adapting.includes(stage.name),
+  );
+  if (adapting.length) found.push(["adapting", ...adapting]);
+  const highestFrozen = facts.frozen.lastIndexOf(true);
+  const below = names((_, i) => i < highestFrozen && !facts.frozen[i]);
+  if (below.length) {
+    found.push([choice.start === "pretrained" ? "below" : "random_below", ...below]);
+  }
+  return found;
+}
+
+export function strategyName(network, choice) {
+  const facts = stageFacts(network, choice);
+  for (const { name, batch_norm } of facts.kept) {
+    if (batch_norm && choice.frozen.includes(name) === choice.adapting.includes(name)) return null;
+  }
+  const count = network.stages.length;
+  const removed = count - choice.kept;
+  const thawed = choice.kept - facts.lowest;
+  if (facts.frozen.slice(facts.lowest).includes(true)) return null;
+  const last = facts.kept[facts.kept.length - 1].name;
+  if (choice.hidden && choice.hidden !== MEASURED_HIDDEN) return null;
+  if (network.weights === null) {
+    if (choice.hidden) return null;
+    if (thawed === 0) return removed ? `random_cut_${last}` : "random_frozen";
+    return facts.lowest === 0 && removed === 0 ? "scratch" : null;
+  }
+  if (removed) {
+    if (thawed) return null;
+    return choice.hidden ? `hidden_${removed}` : `cut_${last}`;
+  }
+  const pretrained = choice.start === "pretrained";
+  if (choice.hidden) {
+    if (thawed === 0) return "extended_frozen";
+    return thawed === count && pretrained ? "extended_updated" : null;
+  }
+  if (thawed === 0) return "linear_probe";
+  if (thawed === count) return pretrained ? "finetune_all" : "scratch";
+  return `${pretrained ? "last" : "reinit"}_${thawed}`;
+}
+
+export function findMeasured(measured, strategy, choice) {
+  return (
+    measured.find(
+      (row) =>
+        row.strategy === strategy &&
+        row.dataset === choice.dataset &&
+        row.train_per_class === choice.per_class,
+    ) ?? null
+  );
+}
+
+export function summarise(network, choice, measured = []) {
+  const facts = stageFacts(network, choice);
+  const strategy = strategyName(network, choice);
+  return {
+    parameters: countParameters(network, choice, facts),
+    work: shareWork(network, choice, facts),
+    memory: keepMemory(network, choice, facts),
+    cache: sizeCache(network, choice, facts),
+    seconds: estimateSeconds(network, choice, facts),
+    strategy,
+    measured: findMeasured(measured, strategy, choice),
+    warnings: findWarnings(network, choice),
+  };
+}

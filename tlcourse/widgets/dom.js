@@ -1,0 +1,120 @@
+// Small helpers that all widgets share: elements, a name of its own for each view, and the kernel.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function build(element, props, children) {
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const h = (tag, props = {}, ...children) =>
+  build(document.createElement(tag), props, children);
+
+export const svg = (tag, props = {}, ...children) =>
+  build(document.createElementNS(SVG, tag), props, children);
+
+// Writes only what differs: a screen reader need not hear again what stayed the same.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// The same widget may be shown twice on a page: ids must differ.
+let views = 0;
+export const viewName = (kind) => `${kind}-${(views += 1)}`;
+
+// The root of a widget. JupyterLab would take keys pressed in it for its own shortcuts.
+export function root(el, kind, label) {
+  const element = h("section", {
+    class: `tlw ${kind}`,
+    "aria-label": label,
+    "data-lm-suppress-shortcuts": "true",
+  });
+  el.append(element);
+  return element;
+}
+
+export function labelled(text, control) {
+  return h("label", { class: "tlw-field" }, h("span", {}, text), control);
+}
+
+export function select(options, value, onchange) {
+  const element = h("select", { onchange: () => onchange(element.value) });
+  fillSelect(element, options, value);
+  return element;
+}
+
+export function fillSelect(element, options, value) {
+  element.replaceChildren(
+    ...options.map(([key, text]) => {
+      const option = h("option", { value: key }, text);
+      option.selected = String(key) === String(value);
+      return option;
+    }),
+  );
+}
+
+// Changes state and tells the kernel, if there is one.
+export function store(model, values) {
+  for (const [key, value] of Object.entries(values)) model.set(key, value);
+  try {
+    model.save_changes();
+  } catch {
+    // A page without a kernel: the views on it still follow.
+  }
+}
+
+// Whether a kernel answers. `onchange(alive)` is called whenever that changes.
+export class Kernel {
+  constructor(model, onchange) {
+    this.model = model;
+    this.onchange = onchange;
+    this.alive = false;
+    this.heard = 0;
+    this.listen = (message) => {
+      if (message && message.say === "here") {
+        this.heard = Date.now();
+        this.set(true);
+      }
+    };
+    model.on("msg:custom", this.listen);
+    this.ask();
+  }
+
+  set(alive) {
+    if (alive === this.alive) return;
+    this.alive = alive;
+    this.onchange(alive);
+  }
+
+  // Asks once, and again for as long as `until` seconds; says "gone" where nothing came back.
+  ask(seconds = 0, gone = () => {}) {
+    const asked = Date.now();
+    this.send({ do: "ping" });
+    if (!seconds) return;
+    setTimeout(() => {
+      if (this.heard < asked && !this.closed) {
+        this.set(false);
+        gone();
+      }
+    }, seconds * 1000);
+  }
+
+  send(content, buffers) {
+    try {
+      this.model.send(content, undefined, buffers);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close() {
+    this.closed = true;
+    this.model.off("msg:custom", this.listen);
+  }
+}

@@ -1,0 +1,315 @@
+"""The freeze explorer: toggle stages, see at once what it costs, and drive a real model."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable, Sequence
+
+import traitlets
+
+from ..backbones import StagedNetwork
+from ..datasets import ImageSplits
+from ..errors import CourseError
+from ..heads import TransferModel
+from ..training import History
+from . import costs, measure, sync
+from .assets import CourseWidget, join_scripts, join_styles
+from .measured import data_sets, measured_rows
+from .trainer import Trainer
+
+
+class ExplorerError(CourseError, ValueError):
+    """Something that the explorer cannot show or drive."""
+
+
+class FreezeExplorer(CourseWidget):
+    """The network drawn stage by stage; each stage can be frozen or thawed.
+
+    Parameters
+    ----------
+    network
+        A `Backbone`, or a `TransferModel`, which is observed from the start.
+    data
+        What the Train button trains on: an `ImageSplits`, or a function of (name of the data set,
+        pictures a class) that returns one. None: the button says what it needs.
+    classes
+        Number of outputs shown for a `Backbone` (None: the data's, else 3).
+    dataset, per_class
+        Data set and size whose measured accuracies are shown first (None: the data's).
+    size
+        Side of the pictures in pixels (None: the data's, the model's, the network's own).
+    epochs, seconds
+        A run that the Train button starts ends with whichever is over first.
+
+    Attributes
+    ----------
+    choice : dict
+        What is shown; `tlcourse.widgets.costs` says what it holds. To change it, assign a copy.
+
+    Raises
+    ------
+    ExplorerError
+        Where `network` is not drawn in stages.
+    """
+
+    _esm = join_scripts("dom.js", "costs.js", "texts.js", "chart.js", "explorer.js")
+    _css = join_styles("widgets.css", "explorer.css")
+
+    network = traitlets.Dict().tag(sync=True)
+    choice = traitlets.Dict().tag(sync=True)
+    measured = traitlets.List().tag(sync=True)
+    datasets = traitlets.List().tag(sync=True)
+    runs = traitlets.List().tag(sync=True)
+    run_state = traitlets.Unicode("idle").tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
+    can_train = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        network: StagedNetwork,
+        data: ImageSplits | Callable[[str, int], ImageSplits] | None = None,
+        *,
+        classes: int | None = None,
+        dataset: str | None = None,
+        per_class: int | None = None,
+        size: int | None = None,
+        epochs: int = 15,
+        seconds: float = 10.0,
+    ):
+        if not isinstance(network, StagedNetwork):
+            raise ExplorerError(
+                f"the explorer draws networks in stages, and a {type(network).__name__} has none; "
+                "give it tl.load_backbone(...) or tl.replace_head(...)"
+            )
+        splits = data if isinstance(data, ImageSplits) else None
+        self._data, self._size = data, size
+        self._limits = {"epochs": epochs, "seconds": seconds}
+        self._followed: StagedNetwork | None = None
+        self._writing = True
+        self._outputs = classes or (len(splits.classes) if splits else 3)
+        self._pictures = splits
+        self._trainer = Trainer(self._set_state)
+        described = self._describe(network)
+        choice = costs.default_choice(described)
+        choice["dataset"] = dataset or (splits.name if splits else "pets")
+        choice["per_class"] = per_class or _pictures_a_class(splits) or 10
+        measured = measured_rows(described["name"])
+        super().__init__(
+            network=described,
+            choice=choice,
+            measured=measured,
+            datasets=data_sets(measured, choice),
+            can_train=data is not None,
+        )
+        if isinstance(network, TransferModel):
+            self._followed = network
+            self.refresh()
+        _after_each_cell(self)
+
+    # ---- in step with a model
+
+    def observe(self, model, *arguments, **options):
+        """Show what is frozen in a model, and from now on keep widget and model in step.
+
+        A click freezes or thaws the model's stage; what the notebook freezes by other means is
+        shown after the cell that did it. (Called with a function, it is traitlets' own `observe`.)
+
+        Raises
+        ------
+        ExplorerError
+            Where it is not a model with stages.
+        """
+        if callable(model) and not isinstance(model, StagedNetwork):
+            return super().observe(model, *arguments, **options)
+        self._follow(model)
+        self.refresh()
+        return self
+
+    def apply(self, model: StagedNetwork) -> StagedNetwork:
+        """Freeze and thaw a model as shown, and from now on keep the two in step.
+
+        Its stages and its head stay: for a cut, hidden units or random weights, see `build`.
+        """
+        choice = self.choice
+        names = [stage["name"] for stage in self.network["stages"]]
+        _check_model(model)
+        if unknown := set(model.stage_names) - set(names):
+            raise ExplorerError(
+                f"the model has stages that are not shown: {', '.join(sorted(unknown))}; "
+                "explorer.observe(model) shows them"
+            )
+        sync.write_frozen(model, choice)
+        self._follow(model)
+        self.refresh()
+        return model
+
+    def build(self, classes: Sequence[str] | None = None, seed: int = 0) -> TransferModel:
+        """A new model as shown, cut, hidden units and random weights included.
+
+        Parameters
+        ----------
+        classes
+            Names of its classes (None: the observed model's, else the data's, else made up).
+        """
+        if classes is None:
+            known = self._followed or self._pictures
+            classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
+        return sync.build_model(*self._source, self.choice, classes, seed)
+
+    def refresh(self) -> None:
+        """Show what is frozen in the observed model now; called after each cell by itself."""
+        model = self._followed
+        if model is None:
+            return
+        try:
+            state, mixed = sync.read_frozen(model)
+            names = [stage["name"] for stage in self.network["stages"]]
+            if list(model.stage_names) != names:
+                self.message = (
+                    "The model has other stages than when it was drawn. "
+                    "Run explorer.observe(model) to draw it again."
+                )
+                return
+            changed = {key: value for key, value in state.items() if value != self.choice[key]}
+            if changed:
+                self._writing = False
+                self.choice = {**self.choice, **changed}
+        except (AttributeError, TypeError) as error:
+            self.message = f"The model can no longer be read: {error}. Build it again."
+        finally:
+            self._writing = True
+        if mixed:
+            self.message = (
+                f"In {', '.join(mixed)} only some parameters take a gradient; shown as trained. "
+                "A click on a stage freezes or thaws all of it."
+            )
+
+    def _follow(self, model: StagedNetwork) -> None:
+        _check_model(model)
+        shown = [stage["name"] for stage in self.network["stages"]]
+        if model is self._followed and list(model.stage_names) == shown:
+            return
+        described = self._describe(model)
+        self._followed = model
+        self.message = ""
+        if described["stages"] == self.network["stages"]:
+            self.network = described
+            return
+        names = [stage["name"] for stage in described["stages"]]
+        with self.hold_sync():  # the page gets the network and a choice that fits it together
+            self.network = described
+            kept = {key: [n for n in self.choice[key] if n in names] for key in _STAGE_LISTS}
+            self.choice = {**self.choice, **kept, "kept": len(names)}
+
+    def _describe(self, network: StagedNetwork) -> dict:
+        """Measure a network, and keep a copy of its stages for `build`."""
+        images = self._pictures.train if self._pictures else None
+        own = network.spec.preprocess.size
+        size = self._size or getattr(images, "image_size", None)
+        size = size or getattr(network, "image_size", None) or own
+        self._source = (copy.deepcopy(network.stages), network.spec, network.weights)
+        classes = getattr(network, "classes", ())
+        head = isinstance(network, TransferModel)
+        return measure.describe(network, size) | {
+            "classes": len(classes) if head else self._outputs,
+            "speed": measure.measure_speed(network, size),
+        }
+
+    @traitlets.validate("choice")
+    def _check_choice(self, proposal):
+        return costs.check_choice(self.network, proposal["value"])
+
+    @traitlets.observe("choice")
+    def _write_model(self, _) -> None:
+        if self._followed is None or not self._writing:
+            return
+        try:
+            sync.write_frozen(self._followed, self.choice)
+        except (CourseError, AttributeError) as error:
+            self.message = f"The model could not be changed: {error}"
+
+    # ---- training
+
+    @property
+    def trained(self) -> TransferModel | None:
+        """The model of the last run that the Train button started."""
+        return self._trainer.model
+
+    @property
+    def history(self) -> History | None:
+        """How that run went."""
+        return self._trainer.history
+
+    @property
+    def summary(self) -> dict:
+        """All figures of the choice; `tlcourse.widgets.costs.summarise` says which."""
+        return costs.summarise(self.network, self.choice, self.measured)
+
+    def train(self) -> None:
+        """Train a model as shown in the background; what the Train button does."""
+        choice = self.choice
+        if self._data is None:
+            self.message = "There are no pictures: FreezeExplorer(model, data=pets)."
+            return
+
+        def prepare():
+            data = self._data
+            if not isinstance(data, ImageSplits):
+                data = data(choice["dataset"], choice["per_class"])
+            return self.build(data.classes), data
+
+        label = costs.strategy_name(self.network, choice) or "mixture"
+        self._trainer.start(label, prepare, size=self.network["size"], **self._limits)
+
+    def stop(self) -> None:
+        """End the run after its present epoch."""
+        self._trainer.stop()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the present run is over, or the timeout in seconds."""
+        self._trainer.wait(timeout)
+
+    def handle(self, content, buffers) -> None:
+        actions = {"train": self.train, "stop": self.stop, "clear": self._trainer.clear}
+        if content.get("do") in actions:
+            actions[content["do"]]()
+
+    def _set_state(self, **state) -> None:
+        with self.hold_sync():
+            for name, value in state.items():
+                setattr(self, name, value)
+
+
+_STAGE_LISTS = ("frozen", "adapting")
+
+
+def _check_model(model) -> None:
+    if not isinstance(model, StagedNetwork):
+        raise ExplorerError(
+            f"a {type(model).__name__} has no stages to freeze; give a model from "
+            "tl.replace_head(...) or tl.load_backbone(...)"
+        )
+
+
+def _pictures_a_class(splits: ImageSplits | None) -> int | None:
+    return max(1, len(splits.train) // len(splits.classes)) if splits else None
+
+
+def _after_each_cell(explorer: FreezeExplorer) -> None:
+    """In a notebook, look at the model again after each cell: it may have changed it."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    reference = weakref.ref(explorer)
+
+    def look(*_) -> None:
+        explorer = reference()
+        if explorer is None:
+            shell.events.unregister("post_run_cell", look)
+        else:
+            explorer.refresh()
+
+    shell.events.register("post_run_cell", look)

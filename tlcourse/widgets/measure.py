@@ -1,0 +1,153 @@
+"""What a network costs, measured stage by stage: multiplications, memory, seconds."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..backbones import StagedNetwork
+from ..batches import pick_device
+from ..runtime import keep_freed_memory
+
+_BATCH = 4
+
+
+def describe(network: StagedNetwork, size: int) -> dict:
+    """Measure every stage on an empty picture.
+
+    Parameters
+    ----------
+    network
+        A `Backbone` or `TransferModel`; it is not changed.
+    size
+        Side of the pictures in pixels.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: `name`, `weights`, `size`, and `stages`, a list of dicts with `name`,
+        `parameters`, `batch_norm` (whether there is any), `macs` (multiply-accumulates of the
+        convolutions and linear layers in one forward pass of one picture), `output` (shape
+        [C, H, W]) and `kept`, the bytes a picture that autograd keeps for the backward pass.
+        It keeps them for a frozen stage too (to within a percent), if a lower one is trained.
+    """
+    stages = []
+    x = torch.zeros(2, 3, size, size)
+    for name, stage in network.stages.named_children():
+        copied = copy.deepcopy(stage).float().cpu()
+        macs, y = _count_macs(copied, x)
+        stages.append(
+            {
+                "name": name,
+                "parameters": sum(p.numel() for p in stage.parameters()),
+                "batch_norm": any(isinstance(m, _BatchNorm) for m in stage.modules()),
+                "macs": macs // len(x),
+                "output": list(y.shape[1:]),
+                "kept": _kept_bytes(copied, x, is_last=name == network.stage_names[-1]),
+            }
+        )
+        x = y
+    return {
+        "name": network.spec.name,
+        "weights": network.weights,
+        "size": size,
+        "stages": stages,
+    }
+
+
+def _count_macs(stage: nn.Module, x: torch.Tensor) -> tuple[int, torch.Tensor]:
+    macs = 0
+
+    def count(module, inputs, output):
+        nonlocal macs
+        # Each output number takes one multiplication a weight that reaches it.
+        macs += output.numel() * module.weight[0].numel()
+
+    layers = [m for m in stage.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.no_grad():
+        y = stage.train(False)(x)
+    for hook in hooks:
+        hook.remove()
+    return macs, y
+
+
+def _kept_bytes(stage: nn.Module, x: torch.Tensor, is_last: bool) -> int:
+    """Bytes a picture that autograd saves in a stage, weights and running statistics left out."""
+    _all_trained(stage)
+    own = {t.untyped_storage().data_ptr() for t in (*stage.parameters(), *stage.buffers())}
+    saved = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            saved[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, or the memory is reused
+        return tensor
+
+    # Cloned, it is no leaf: like what comes from the stage below, which in-place layers may change.
+    x = x.clone().requires_grad_().clone()
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        y = stage(x)
+    if not is_last:  # the next stage counts it, as its input
+        saved.pop(y.untyped_storage().data_ptr(), None)
+    return sum(nbytes for nbytes, _ in saved.values()) // len(x)
+
+
+def _all_trained(module: nn.Module) -> nn.Module:
+    module.requires_grad_(True)
+    for part in module.modules():
+        part.training = isinstance(part, _BatchNorm)
+    return module
+
+
+_SPEEDS: dict[tuple, dict] = {}
+
+
+def measure_speed(network: StagedNetwork, size: int) -> dict:
+    """Seconds a picture of a forward pass and of a backward pass through all stages.
+
+    Returns
+    -------
+    dict
+        `forward` and `backward` in seconds a picture (a batch of 4, everything trained), `device`
+        and `threads`.
+    """
+    device = pick_device("auto")
+    key = (network.spec.name, network.stage_names, size, device.type)
+    if key not in _SPEEDS:
+        _SPEEDS[key] = _time_stages(network.stages, size, device)
+    return dict(_SPEEDS[key])
+
+
+def _time_stages(stages: nn.Module, size: int, device: torch.device) -> dict:
+    keep_freed_memory()
+    copied = _all_trained(copy.deepcopy(stages)).to(device)
+    # A generator of its own: the random numbers of the lesson stay as they were.
+    x = torch.rand(_BATCH, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    x = x.contiguous(memory_format=torch.channels_last)
+    forward, backward = [], []
+    for _ in range(2):  # the first warms up
+        times = [time.perf_counter()]
+        y = copied(x).mean()
+        _wait(device)
+        times.append(time.perf_counter())
+        y.backward()
+        _wait(device)
+        times.append(time.perf_counter())
+        forward.append(times[1] - times[0])
+        backward.append(times[2] - times[1])
+    return {
+        "forward": forward[-1] / _BATCH,
+        "backward": backward[-1] / _BATCH,
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,77 @@
+"""Between a choice and a model: read what is frozen, write it, build a model as chosen."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from .. import freezing
+from ..backbones import BackboneSpec, StagedNetwork
+from ..heads import Head, TransferModel, output_channels
+
+
+def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:
+    """What is frozen in a model, also where it was done by hand.
+
+    Returns
+    -------
+    state : dict
+        `frozen`: stages none of whose parameters takes a gradient; `adapting`: stages whose batch
+        norm follows the batches in training.
+    mixed : list of str
+        Stages of which only some parameters take a gradient; `frozen` leaves them out.
+    """
+    frozen, adapting, mixed = [], [], []
+    for name, stage in model.stages.named_children():
+        taking = [p.requires_grad for p in stage.parameters()]
+        if not any(taking):
+            frozen.append(name)
+        elif not all(taking):
+            mixed.append(name)
+        if stage.batch_norm == "adapt":
+            adapting.append(name)
+    return {"frozen": frozen, "adapting": adapting}, mixed
+
+
+def write_frozen(model: StagedNetwork, choice: dict) -> None:
+    """Freeze and thaw a model's stages as chosen; stages that it no longer has are passed over."""
+    for name in model.stage_names:
+        batch_norm = "adapt" if name in choice["adapting"] else "frozen"
+        change = freezing.freeze if name in choice["frozen"] else freezing.unfreeze
+        change(model, stages=[name], batch_norm=batch_norm)
+
+
+def build_model(
+    stages: nn.Sequential,
+    spec: BackboneSpec,
+    weights: str | None,
+    choice: dict,
+    classes: Sequence[str],
+    seed: int = 0,
+) -> TransferModel:
+    """A model of its own as chosen: stages copied and cut, begun at random, a new head, frozen."""
+    kept = nn.Sequential(
+        copy.deepcopy(OrderedDict(list(stages.named_children())[: choice["kept"]]))
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if choice["start"] == "random":
+            for name, stage in kept.named_children():
+                if name not in choice["frozen"]:
+                    _begin_at_random(stage)
+        hidden = [choice["hidden"]] if choice["hidden"] else []
+        head = Head(output_channels(kept), len(classes), hidden)
+    head = head.to(next(kept.parameters()).device)
+    model = TransferModel(spec, kept, head, tuple(classes), weights)
+    write_frozen(model, choice)
+    return model
+
+
+def _begin_at_random(stage: nn.Module) -> None:
+    for layer in stage.modules():
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()

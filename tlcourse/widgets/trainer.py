@@ -1,0 +1,126 @@
+"""Training in the background of a notebook, told to a widget epoch by epoch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .. import freezing
+from ..datasets import ImageSplits
+from ..errors import CourseError
+from ..heads import TransferModel
+from ..training import History, fit
+
+#: Runs that stay on the chart.
+RUNS_KEPT = 4
+#: Seconds between two updates of the page: with cached activations an epoch takes milliseconds.
+_UPDATE_EVERY = 0.1
+
+
+class Trainer:
+    """One run at a time, in a thread of its own, so that the notebook stays usable.
+
+    Parameters
+    ----------
+    show
+        Called with changed state: `runs` (a list of dicts with id, label, rows, state, best and
+        seconds), `run_state` ("idle", "preparing", "training", "stopping") and `message`.
+    """
+
+    def __init__(self, show: Callable[..., None]):
+        self._show = show
+        self._runs: list[dict] = []
+        self._count = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.model: TransferModel | None = None
+        self.history: History | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(
+        self,
+        label: str,
+        prepare: Callable[[], tuple[TransferModel, ImageSplits]],
+        *,
+        epochs: int,
+        seconds: float,
+        size: int,
+    ) -> None:
+        """Build a model and train it until the epochs or the seconds are over, or `stop`."""
+        if self.running:
+            return
+        self._stop.clear()
+        run = {"id": self._count, "label": label, "rows": [], "state": "running"}
+        run |= {"best": None, "seconds": 0.0}
+        self._count += 1
+        self._runs = [*self._runs[1 - RUNS_KEPT :], run]
+        self._show(message="", run_state="preparing")
+        self._thread = threading.Thread(
+            target=self._work, args=(run, prepare, epochs, seconds, size), daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the run after its present epoch; harmless where none runs, or pressed twice."""
+        if self.running and not self._stop.is_set():
+            self._stop.set()
+            self._show(run_state="stopping")
+
+    def clear(self) -> None:
+        """Take the finished runs off the chart."""
+        if not self.running:
+            self._runs = []
+            self._show(runs=[], message="")
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the present run is over."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _work(self, run, prepare, epochs, seconds, size) -> None:
+        began = time.monotonic()
+        shown = 0.0
+
+        def on_epoch(row) -> bool:
+            nonlocal shown
+            columns = ("epoch", "train_accuracy", "validation_accuracy")
+            run["rows"].append({column: row[column] for column in columns})
+            measured = [r["validation_accuracy"] for r in run["rows"] if r["validation_accuracy"]]
+            run["best"] = max(measured, default=None)
+            now = time.monotonic()
+            run["seconds"] = now - began
+            if now - shown >= _UPDATE_EVERY:
+                shown = now
+                stopping = self._stop.is_set()
+                self._publish(run_state="stopping" if stopping else "training")
+            return not self._stop.is_set() and now - began < seconds
+
+        message = ""
+        try:
+            model, data = prepare()
+            cache = bool(freezing.frozen_prefix(model))
+            self.history = fit(
+                model,
+                data,
+                epochs=epochs,
+                cache=cache,
+                size=size,
+                progress=False,
+                on_epoch=on_epoch,
+            )
+            self.model = model
+            run["state"] = "stopped" if self._stop.is_set() else "done"
+        except CourseError as error:
+            run["state"], message = "failed", str(error)
+        except Exception as error:  # the thread has no caller: what is not shown here is lost
+            run["state"], message = "failed", f"{type(error).__name__}: {error}"
+        run["seconds"] = time.monotonic() - began
+        self._publish(run_state="idle", message=message)
+
+    def _publish(self, **state) -> None:
+        runs = [{**run, "rows": list(run["rows"])} for run in self._runs]
+        self._show(runs=runs, **state)
