@@ -53,8 +53,8 @@ def _replace_last(answer):
             outputs = new(torch.randn(5, 8))
         except RuntimeError:
             return (
-                f"Where {features} numbers reach the last layer, the new one does not fit: how many "
-                "come in differs from network to network. Which layer knows?"
+                f"Where {features} numbers reach the last layer, the new one does not fit: how "
+                "many come in differs from network to network. Which layer knows?"
             )
         if outputs.shape == (5, 1000):
             return "The network still has 1000 outputs. A layer is what its weight and bias are."
