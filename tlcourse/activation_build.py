@@ -11,6 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import nn
 
 from . import engines
-from .activation_store import BYTES_PER_SHARD, ROWS_PER_SHARD, CacheError, Shard, Store
+from .activation_store import CacheError, Shard, Store, rows_per_shard
 from .datasets import ImageSet
 from .progress import progress_bar
 from .transforms import Augment, Preprocess
@@ -89,7 +90,7 @@ class Build:
 
     def compute(self, todo: Sequence[tuple[int, int | None]], progress: bool) -> None:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""
-        first = np.concatenate([self._load(item[:1])[1] for item in _chunks(todo[:FIRST], 1)])
+        _, first = self._load(todo[:FIRST])
         self._engine = engines.open_engine(
             self.stages,
             self.preprocess,
@@ -100,10 +101,10 @@ class Build:
             half=self.half,
         )
         written: set[bytes] = set()
-        writer = _ShardWriter(self.store)
+        writer = _ShardWriter(self.store, len(todo))
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
-        with bar, writer:
-            for chunk, digests, rows in self._rows(todo):
+        with bar, writer, closing(self._rows(todo)) as computed:
+            for chunk, digests, rows in computed:
                 for (i, view), digest, row in zip(chunk, digests, rows, strict=True):
                     self._digests[i] = digest
                     key = row_key(digest, view)
@@ -166,13 +167,13 @@ class Build:
 class _ShardWriter:
     """Gather rows, and write a shard whenever there are enough; the rest when it is closed."""
 
-    def __init__(self, store: Store):
-        self.store, self.keys, self.rows = store, [], None
+    def __init__(self, store: Store, expected: int):
+        self.store, self.expected = store, expected
+        self.keys, self.rows = [], None
 
     def append(self, key: bytes, row: np.ndarray) -> None:
         if self.rows is None:
-            nbytes = row.size * self.store.dtype.itemsize
-            count = max(1, min(ROWS_PER_SHARD, BYTES_PER_SHARD // nbytes))
+            count = rows_per_shard(self.expected, row.size * self.store.dtype.itemsize)
             self.rows = np.empty((count, *row.shape), self.store.dtype)
         self.rows[len(self.keys)] = row
         self.keys.append(key)

@@ -36,8 +36,9 @@ import numpy as np
 from .errors import CourseError
 
 FORMAT = 1
-ROWS_PER_SHARD = 512
-BYTES_PER_SHARD = 32 * 2**20
+LEAST_ROWS = 512
+MOST_BYTES = 32 * 2**20
+USUAL_SHARDS = 128
 KEY_BYTES = 32
 MANIFEST = "manifest.json"
 LAST_USED = "last-used"
@@ -74,16 +75,13 @@ class Shard:
     def __init__(self, path: Path):
         self.path = path
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
             self.shape, self.dtype = _read_header(file)
             self.offset = file.tell()
-            file.seek(self.offset + int(np.prod(self.shape)) * self.dtype.itemsize)
-            shape, dtype = _read_header(file)
-            if shape != (self.shape[0], KEY_BYTES) or dtype != np.uint8:
-                raise ValueError(f"{path.name} has no keys")
-            self._keys = file.read(shape[0] * KEY_BYTES)
-            status = os.fstat(file.fileno())
-        if status.st_size != file_size(self.shape, self.dtype):
-            raise ValueError(f"{path.name} has the wrong length")
+            if status.st_size != file_size(self.shape, self.dtype):
+                raise ValueError(f"{path.name} has the wrong length")
+            file.seek(status.st_size - self.shape[0] * KEY_BYTES)
+            self._keys = file.read()
         self._state = (str(path), status.st_size, status.st_mtime_ns)
 
     def keys(self) -> list[bytes]:
@@ -131,7 +129,7 @@ class Store:
                 shards.append(shard)
             except FileNotFoundError:  # another process took it away
                 continue
-            except (ValueError, OSError, SyntaxError):  # NumPy parses the header as Python
+            except (ValueError, OSError):
                 bad.append(path)
         self._take_away(bad)
         return shards
@@ -247,6 +245,15 @@ class Store:
                 )
 
 
+def rows_per_shard(rows: int, row_bytes: int) -> int:
+    """Choose the length of shards.
+
+    Small shards lose little when the process is killed; many files are slow to open. A shard holds
+    up to 32 MB, which bounds the memory it takes to fill one.
+    """
+    return max(1, min(max(LEAST_ROWS, rows // USUAL_SHARDS), MOST_BYTES // row_bytes))
+
+
 def read_manifest(directory: Path) -> dict:
     """The manifest of a folder; {} where it is missing or damaged."""
     try:
@@ -360,9 +367,14 @@ def _header(array: np.ndarray) -> bytes:
 
 
 def _read_header(file) -> tuple[tuple[int, ...], np.dtype]:
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("not a shard of this format")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if fortran or dtype.hasobject or not shape:
-        raise ValueError("not a shard of this format")
+    try:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("another version")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except OSError:
+        raise
+    except Exception as error:  # a header is parsed as Python: damaged, it raises all kinds
+        raise ValueError("not a shard") from error
+    if fortran or dtype not in (np.float32, np.float16) or not shape or min(shape) < 1:
+        raise ValueError("not a shard")
     return shape, dtype

@@ -25,14 +25,14 @@ from .activation_build import Build
 from .activation_store import FORMAT, CacheError, Shard, Store
 from .backbones import Backbone, StagedNetwork
 from .batches import input_size, pick_device
-from .cache_housekeeping import make_room
-from .datasets import ImageSet, cache_root
+from .cache_housekeeping import default_directory, make_room
+from .datasets import ImageSet
 from .errors import CourseError
 from .freezing import fingerprint, frozen_prefix
 from .transforms import Augment, Preprocess
 
 DTYPES = ("float32", "float16")
-_OPEN_MAPS = 64
+_OPEN_MAPS = 128
 _live: weakref.WeakSet[Activations] = weakref.WeakSet()
 
 
@@ -169,7 +169,7 @@ def cache_activations(
     preprocess = model.spec.preprocess.at(input_size(model, images, size))
     stages = model.prefix(cut)
     meaning = describe(model, cut, pooled, preprocess, augment, seed, dtype, half)
-    root = Path(cache_dir) if cache_dir is not None else cache_root() / "activations"
+    root = (default_directory() if cache_dir is None else Path(cache_dir)).resolve()
     store = Store(root / folder_name(meaning), dtype)
     build = Build(
         store,

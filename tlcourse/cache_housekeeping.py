@@ -189,7 +189,7 @@ def _entry(directory: Path) -> CacheEntry:
             nbytes += path.stat().st_size
             if path.name.startswith("shard-"):
                 rows += Shard(path).shape[0]
-        except (OSError, ValueError, SyntaxError):
+        except (OSError, ValueError):
             continue
     stamp = directory / LAST_USED
     used = (stamp if stamp.exists() else directory).stat().st_mtime
@@ -201,7 +201,7 @@ def _verified(entry: CacheEntry, repair: bool) -> CacheEntry:
     for path in sorted(entry.directory.glob("shard-*.npy")):
         try:
             fine = Shard(path).is_intact()
-        except (OSError, ValueError, SyntaxError):
+        except (OSError, ValueError):
             fine = False
         if not fine:
             problems.append(f"{path.name} is damaged")
