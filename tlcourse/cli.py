@@ -252,3 +252,17 @@ def cache(chosen) -> int:
     from .cache_commands import run_from_arguments
 
     return run_from_arguments(chosen)
+    return run_from_arguments(chosen)
+
+
+def _sweep_arguments(parser):
+    from .sweeps import add_arguments
+
+    add_arguments(parser)
+
+
+@command("sweep", "measure strategies on data sets; may be stopped at any time", _sweep_arguments)
+def sweep(chosen) -> int:
+    from .sweeps import main
+
+    return main(chosen)
