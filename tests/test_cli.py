@@ -200,7 +200,8 @@ def test_lab_listens_on_this_machine_only_and_keeps_its_token():
     assert "--ip=127.0.0.1" in words
     assert "--port=8899" in words
     assert "--no-browser" in words
-    assert words[-1].endswith("00_start_here.ipynb")
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in words
+    assert "--ServerApp.root_dir=course" in words
     assert not [word for word in words if "token" in word or "password" in word]
 
 

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from . import __version__
 from .errors import CourseError
@@ -138,11 +139,14 @@ def lab_command(notebook: Path, port: int | None = None, no_browser: bool = Fals
     """Return the command that opens a lesson: loopback only, with Jupyter's own random token."""
     words = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1"]
     words += [f"--ServerApp.root_dir={notebook.parents[1]}"]
+    # As the first page, not as a file to open, so that the address it prints leads there too.
+    page = quote(f"/lab/tree/{notebook.parent.name}/{notebook.name}")
+    words += [f"--LabApp.default_url={page}"]
     words += [f"--port={port}"] if port else []
     words += ["--no-browser"] if no_browser else []
     # In most containers one is root, and JupyterLab refuses to run as root unless told.
     words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return [*words, str(notebook)]
+    return words
 
 
 def _run_arguments(parser):
@@ -251,7 +255,6 @@ def _cache_arguments(parser):
 def cache(chosen) -> int:
     from .cache_commands import run_from_arguments
 
-    return run_from_arguments(chosen)
     return run_from_arguments(chosen)
 
 
