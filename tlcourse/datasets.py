@@ -4,18 +4,16 @@ One rule for every data set: ``seed`` draws the training and validation pictures
 are the same for every seed and for every number of training pictures.
 """
 
-import hashlib
 import os
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from . import drawn_pets, splits
 from .errors import CourseError
-from .photos import Problem, decode_photo, read_bytes
+from .image_sources import DigitSource, DrawnPetSource, digits
+from .photos import Problem
 
 NAMES = ("pets", "digits", "hymenoptera", "oxford_pets", "eurosat")
 """Names that :func:`load_dataset` knows; anything else is the path of a folder."""
@@ -45,99 +43,6 @@ def data_root():
 def cache_root():
     """Return the folder of what can be computed again (activations), ``data_root() / "cache"``."""
     return data_root() / "cache"
-
-
-class FileSource:
-    """Pictures in files.
-
-    Parameters
-    ----------
-    folder : Path
-        Names are given relative to it.
-    paths : list of str
-        Relative to ``folder``.
-    """
-
-    def __init__(self, folder, paths):
-        self.folder, self.paths = Path(folder), paths
-
-    def path(self, row):
-        return self.folder / self.paths[row]
-
-    def name(self, row):
-        return Path(self.paths[row]).as_posix()
-
-    def digest(self, row):
-        return hashlib.sha256(read_bytes(self.path(row))).hexdigest()
-
-    def load(self, row, at_least=None):
-        data = read_bytes(self.path(row))
-        image = decode_photo(data, self.path(row), at_least=at_least)
-        return image, hashlib.sha256(data).hexdigest()
-
-
-class PixelSource:
-    """Pictures that are computed; subclasses define ``name`` and ``pixels``: uint8 (H, W, 3).
-
-    The most recent pictures, up to ``memory`` bytes, are kept.
-    """
-
-    memory = 256 * 2**20
-
-    def __init__(self):
-        self._kept = {}
-
-    def __getstate__(self):
-        return {**self.__dict__, "_kept": {}}  # workers compute their own
-
-    def path(self, row):
-        return None
-
-    def digest(self, row):
-        return _pixel_digest(self._pixels(row))
-
-    def load(self, row, at_least=None):
-        pixels = self._pixels(row)
-        return Image.fromarray(pixels), _pixel_digest(pixels)
-
-    def _pixels(self, row):
-        if row not in self._kept:
-            pixels = self.pixels(row)
-            if len(self._kept) * pixels.nbytes >= self.memory:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[row] = pixels
-        return self._kept[row]
-
-
-class DrawnPetSource(PixelSource):
-    """Drawn pets; a row is the pair (label, index) of :func:`tlcourse.drawn_pets.draw_pet`."""
-
-    def __init__(self, rows, size):
-        super().__init__()
-        self.rows, self.size = rows, size
-
-    def name(self, row):
-        label, index = self.rows[row]
-        return f"{drawn_pets.CLASSES[label]}/{index:09d}"
-
-    def pixels(self, row):
-        label, index = self.rows[row]
-        return np.asarray(drawn_pets.draw_pet(label, index, size=self.size))
-
-
-class DigitSource(PixelSource):
-    """scikit-learn's 8x8 digits, enlarged."""
-
-    def __init__(self, size):
-        super().__init__()
-        self.size = size
-
-    def name(self, row):
-        return f"digit {row:04d}"
-
-    def pixels(self, row):
-        small = Image.fromarray(np.round(_digits()[0][row] * (255 / 16)).astype(np.uint8))
-        return np.asarray(small.resize((self.size, self.size), Image.BICUBIC).convert("RGB"))
 
 
 class ImageSet:
@@ -248,7 +153,9 @@ class ImageSplits:
             lines.append(f"{name:<{width}}  {train:>5}  {validation:>10}  {test:>5}")
         lines += [f"Note: {note}" for note in self.notes]
         if self.problems:
-            lines.append(f"{len(self.problems)} problems:")
+            lines.append(
+                "Problem:" if len(self.problems) == 1 else f"{len(self.problems)} problems:"
+            )
             lines += [f"  {problem}" for problem in self.problems]
         return "\n".join(lines)
 
@@ -317,15 +224,12 @@ def load_dataset(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
             f"give the path of a folder of pictures or one of {', '.join(NAMES)}"
         )
-    return folders.load_folder(
-        name_or_path,
-        train_per_class=train_per_class,
-        validation_per_class=validation_per_class,
-        test_per_class=test_per_class,
-        size=size,
-        seed=seed,
-        **options,
-    )
+    records = folders.scan(name_or_path)
+    return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+
+
+def _given(value, default):
+    return default if value is None else value
 
 
 def _load_pets(train_per_class, validation_per_class, test_per_class, *, size, seed):
@@ -334,9 +238,9 @@ def _load_pets(train_per_class, validation_per_class, test_per_class, *, size, s
         raise DatasetError(f"seed {seed}: choose one from 0 to {MAX_SEED - 1}")
     size = size or 128
     amounts = {
-        "train": (1 + 2 * seed, train_per_class or 60),
-        "validation": (2 + 2 * seed, validation_per_class or 30),
-        "test": (0, test_per_class or 100),
+        "train": (1 + 2 * seed, _given(train_per_class, 60)),
+        "validation": (2 + 2 * seed, _given(validation_per_class, 30)),
+        "test": (0, _given(test_per_class, 100)),
     }
     parts = {}
     for part, (stream, amount) in amounts.items():
@@ -360,7 +264,7 @@ MAX_SEED = 1_000_000
 
 def _load_digits(train_per_class, validation_per_class, test_per_class, *, size, seed):
     """Divide scikit-learn's 1797 digits: by default 20 a class to validate, 40 to test."""
-    pixels, labels = _digits()
+    pixels, labels = digits()
     classes = tuple(str(digit) for digit in range(10))
     size = size or 96
     same = splits.clusters([image.tobytes() for image in pixels])
@@ -368,21 +272,9 @@ def _load_digits(train_per_class, validation_per_class, test_per_class, *, size,
         labels,
         same,
         classes,
-        amounts=(train_per_class, validation_per_class or 20, test_per_class or 40),
+        amounts=(train_per_class, _given(validation_per_class, 20), _given(test_per_class, 40)),
         seed=seed,
     )
     everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
     train, validation, test = (everything.subset(rows) for rows in parts)
     return ImageSplits("digits", classes, train, validation, test)
-
-
-@lru_cache(maxsize=1)
-def _digits():
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    return data.images, data.target
-
-
-def _pixel_digest(pixels):
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()

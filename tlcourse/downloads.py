@@ -24,7 +24,8 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from .errors import CourseError
-from .folders import Photo, Records, scan
+from .folders import scan
+from .photo_checks import Photo, Records
 from .photos import find_photos
 
 HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"

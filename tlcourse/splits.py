@@ -147,6 +147,8 @@ def portion(labels, fraction, per_class, classes, *, what):
     have = np.bincount(labels, minlength=len(classes))
     if per_class is None:
         return np.maximum(np.round(have * fraction), 1).astype(np.int64)
+    if per_class < 1:
+        raise SplitError(f"{what}: {per_class} pictures a class; ask for at least 1")
     if (have <= per_class).any():
         label = int(np.argmin(have))
         raise SplitError(
@@ -182,7 +184,7 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
         ("validation", amounts[1], shares[1], seed),
     )
     for what, per_class, share, step_seed in steps:
-        if not per_class and not share:
+        if per_class is None and not share:
             parts.append(rest[:0])
             continue
         wanted = portion(labels[rest], share, per_class, classes, what=what)
@@ -194,7 +196,7 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
 
 
 def _need_sources(labels, cluster, classes, amounts, fractions):
-    needed = 1 + sum(bool(amounts[part] or fractions[part]) for part in (1, 2))
+    needed = 1 + sum(amounts[part] is not None or fractions[part] > 0 for part in (1, 2))
     for label, name in enumerate(classes):
         here = cluster[labels == label]
         sources = len(set(here.tolist()))
