@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from . import splits
-from .datasets import DatasetError, FileSource, ImageSet, ImageSplits
+from .datasets import DatasetError, ImageSet, ImageSplits
+from .image_sources import FileSource
 from .photo_checks import Photo, Records, check, digests_of_twins, drop_shared, drop_two_classes
 from .photos import Problem, find_photos, is_clutter, stray
 
