@@ -110,9 +110,9 @@ class DigitSource(PixelSource):
 @lru_cache(maxsize=1)
 def digits():
     """Return scikit-learn's digits: float64 (1797, 8, 8) from 0 to 16, and int64 labels."""
-    from sklearn.datasets import loaddigits
+    from sklearn.datasets import load_digits
 
-    data = loaddigits()
+    data = load_digits()
     return data.images, data.target
 
 
