@@ -226,7 +226,7 @@ def _four_pets(model):
     head = getattr(model, "head", None)
     if head is None or not hasattr(model, "classes"):
         raise NotYet(
-            f"`model` is {describe(model)}; build one from `backbone` with `tl.replace_head`."
+            f"`my_model` is {describe(model)}; build one from `backbone` with `tl.replace_head`."
         )
     if len(model.classes) != 4 or head.linear.out_features != 4:
         raise NotYet(
@@ -241,7 +241,7 @@ def _four_pets(model):
 q4 = Exercise(
     title="Three pets and no other",
     question=(
-        "Build `model` for a household with three pets: four classes, one of which is 'neither', "
+        "Build `my_model` for a household with three pets: four classes, one of them 'neither', "
         "on the `backbone` of this lesson, with everything frozen but the head. Do not train it."
     ),
     hints=[
@@ -251,35 +251,35 @@ q4 = Exercise(
     ],
     setup='import tlcourse as tl\nbackbone = tl.load_backbone("efficientnet_lite0", weights=None)',
     solution="""
-model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])
-tl.freeze(model, through="stage8")
+my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])
+tl.freeze(my_model, through="stage8")
 """,
-    names=("model",),
+    names=("my_model",),
     wrong=[
         (
             "not frozen",
-            'model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])',
+            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])',
         ),
         (
             "frozen up to the last stage but one",
-            'model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])\n'
-            'tl.freeze(model, through="stage7")',
+            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])\n'
+            'tl.freeze(my_model, through="stage7")',
         ),
         (
             "three classes",
-            'model = tl.replace_head(backbone, ["tigger", "misty", "neither"])\n'
-            'tl.freeze(model, through="stage8")',
+            'my_model = tl.replace_head(backbone, ["tigger", "misty", "neither"])\n'
+            'tl.freeze(my_model, through="stage8")',
         ),
         (
             "four pets, and none of them",
-            'model = tl.replace_head(backbone, ["tigger", "misty", "rex", "felix"])\n'
-            'tl.freeze(model, through="stage8")',
+            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "felix"])\n'
+            'tl.freeze(my_model, through="stage8")',
         ),
-        ("the old softmax", 'model = tl.freeze(backbone, through="stage8")'),
+        ("the old softmax", 'my_model = tl.freeze(backbone, through="stage8")'),
         (
             "the wrong part is frozen",
-            'model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])\n'
-            "model.head.requires_grad_(False)",
+            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])\n'
+            "my_model.head.requires_grad_(False)",
         ),
     ],
     check=_four_pets,
