@@ -37,20 +37,24 @@ function countParameters(network, choice, facts) {
 }
 
 function shareWork(network, choice, facts) {
-  const head = sum(headSizes(network, choice, facts), ([i, o]) => i * o);
+  const sizes = headSizes(network, choice, facts);
+  const head = sum(sizes, ([i, o]) => i * o);
   const forward = sum(facts.kept, (stage) => stage.macs) + head;
   const prefix = sum(facts.kept.slice(0, facts.prefix), (stage) => stage.macs);
   let backward = 2 * head;
   facts.kept.forEach((stage, i) => {
     if (i >= facts.lowest) backward += stage.macs * (facts.frozen[i] ? 1 : 2);
   });
+  const lowest = facts.kept[facts.lowest];
+  backward -= lowest ? lowest.entry : sizes[0][0] * sizes[0][1];
   const whole = sum(network.stages, (stage) => stage.macs) + head;
+  const wholeBackward = 2 * whole - network.stages[0].entry;
   return {
     forward: forward / whole,
-    backward: backward / (2 * whole),
-    total: (forward + backward) / (3 * whole),
+    backward: backward / wholeBackward,
+    total: (forward + backward) / (whole + wholeBackward),
     cached_forward: (forward - prefix) / whole,
-    cached_total: (forward - prefix + backward) / (3 * whole),
+    cached_total: (forward - prefix + backward) / (whole + wholeBackward),
     prefix: prefix / whole,
   };
 }

@@ -145,22 +145,28 @@ def _work(network: dict, choice: dict, facts: dict) -> dict:
 
     A backward pass through a trained layer computes two products as large as its forward pass, the
     gradient of its weights and that of its input; through a frozen layer only the second; below
-    the lowest trained stage none.
+    the lowest trained layer none, whose input needs no gradient.
     """
-    head = sum(i * o for i, o in _head_sizes(network, choice, facts))
+    sizes = _head_sizes(network, choice, facts)
+    head = sum(i * o for i, o in sizes)
     forward = sum(stage["macs"] for stage in facts["kept"]) + head
     prefix = sum(stage["macs"] for stage in facts["kept"][: facts["prefix"]])
+    lowest = facts["lowest"]
     backward = 2 * head
-    for i, stage in enumerate(facts["kept"]):
-        if i >= facts["lowest"]:
-            backward += stage["macs"] * (1 if facts["frozen"][i] else 2)
+    for stage, frozen in list(zip(facts["kept"], facts["frozen"], strict=True))[lowest:]:
+        backward += stage["macs"] * (1 if frozen else 2)
+    if lowest < len(facts["kept"]):
+        backward -= facts["kept"][lowest]["entry"]
+    else:
+        backward -= sizes[0][0] * sizes[0][1]
     whole = sum(stage["macs"] for stage in network["stages"]) + head
+    whole_backward = 2 * whole - network["stages"][0]["entry"]
     return {
         "forward": forward / whole,
-        "backward": backward / (2 * whole),
-        "total": (forward + backward) / (3 * whole),
+        "backward": backward / whole_backward,
+        "total": (forward + backward) / (whole + whole_backward),
         "cached_forward": (forward - prefix) / whole,
-        "cached_total": (forward - prefix + backward) / (3 * whole),
+        "cached_total": (forward - prefix + backward) / (whole + whole_backward),
         "prefix": prefix / whole,
     }
 

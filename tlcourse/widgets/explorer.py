@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Sequence
 
 import traitlets
+from torch import nn
 
 from ..backbones import StagedNetwork
 from ..datasets import ImageSplits
@@ -86,7 +87,7 @@ class FreezeExplorer(CourseWidget):
         self._data, self._size = data, size
         self._limits = {"epochs": epochs, "seconds": seconds}
         self._followed: StagedNetwork | None = None
-        self._writing = True
+        self._writing, self._told = True, ""
         self._outputs = classes or (len(splits.classes) if splits else 3)
         self._pictures = splits
         self._trainer = Trainer(self._set_state)
@@ -120,7 +121,7 @@ class FreezeExplorer(CourseWidget):
         ExplorerError
             Where it is not a model with stages.
         """
-        if callable(model) and not isinstance(model, StagedNetwork):
+        if callable(model) and not isinstance(model, nn.Module):
             return super().observe(model, *arguments, **options)
         self._follow(model)
         self.refresh()
@@ -164,26 +165,31 @@ class FreezeExplorer(CourseWidget):
             return
         try:
             state, mixed = sync.read_frozen(model)
-            names = [stage["name"] for stage in self.network["stages"]]
-            if list(model.stage_names) != names:
-                self.message = (
-                    "The model has other stages than when it was drawn. "
-                    "Run explorer.observe(model) to draw it again."
-                )
-                return
-            changed = {key: value for key, value in state.items() if value != self.choice[key]}
-            if changed:
-                self._writing = False
-                self.choice = {**self.choice, **changed}
+            told = self._tell(model, mixed)
         except (AttributeError, TypeError) as error:
-            self.message = f"The model can no longer be read: {error}. Build it again."
-        finally:
+            state, told = {}, f"The model can no longer be read: {error}. Build it again."
+        names = {stage["name"] for stage in self.network["stages"]}
+        changed = {key: value for key, value in state.items() if value != self.choice[key]}
+        if changed and names.issuperset(model.stage_names):
+            self._writing = False
+            self.choice = {**self.choice, **changed}
             self._writing = True
+        if told or self.message == self._told:  # what was told before no longer holds
+            self.message = told
+        self._told = told
+
+    def _tell(self, model: StagedNetwork, mixed: list[str]) -> str:
+        if list(model.stage_names) != [stage["name"] for stage in self.network["stages"]]:
+            return (
+                "The model has other stages than when it was drawn. "
+                "Run explorer.observe(model) to draw it again."
+            )
         if mixed:
-            self.message = (
+            return (
                 f"In {', '.join(mixed)} only some parameters take a gradient; shown as trained. "
                 "A click on a stage freezes or thaws all of it."
             )
+        return ""
 
     def _follow(self, model: StagedNetwork) -> None:
         _check_model(model)

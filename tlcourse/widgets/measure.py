@@ -8,6 +8,7 @@ import time
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..backbones import StagedNetwork
 from ..batches import pick_device
@@ -31,21 +32,24 @@ def describe(network: StagedNetwork, size: int) -> dict:
     dict
         Ready for JSON: `name`, `weights`, `size`, and `stages`, a list of dicts with `name`,
         `parameters`, `batch_norm` (whether there is any), `macs` (multiply-accumulates of the
-        convolutions and linear layers in one forward pass of one picture), `output` (shape
-        [C, H, W]) and `kept`, the bytes a picture that autograd keeps for the backward pass.
-        It keeps them for a frozen stage too (to within a percent), if a lower one is trained.
+        convolutions and linear layers in one forward pass of one picture), `entry` (those of the
+        gradient of the stage's input, which the lowest trained stage does without), `output`
+        (shape [C, H, W]) and `kept`, the bytes a picture that autograd keeps for the backward
+        pass. It keeps them for a frozen stage too (to within two percent), if a lower one is trained.
     """
     stages = []
     x = torch.zeros(2, 3, size, size)
     for name, stage in network.stages.named_children():
         copied = copy.deepcopy(stage).float().cpu()
-        macs, y = _count_macs(copied, x)
+        with torch.no_grad():
+            y = copied.eval()(x)
         stages.append(
             {
                 "name": name,
                 "parameters": sum(p.numel() for p in stage.parameters()),
                 "batch_norm": any(isinstance(m, _BatchNorm) for m in stage.modules()),
-                "macs": macs // len(x),
+                "macs": _macs(copied, x),
+                "entry": _macs(copied, x, "to the input") - _macs(copied, x, "to the weights"),
                 "output": list(y.shape[1:]),
                 "kept": _kept_bytes(copied, x, is_last=name == network.stage_names[-1]),
             }
@@ -59,21 +63,16 @@ def describe(network: StagedNetwork, size: int) -> dict:
     }
 
 
-def _count_macs(stage: nn.Module, x: torch.Tensor) -> tuple[int, torch.Tensor]:
-    macs = 0
-
-    def count(module, inputs, output):
-        nonlocal macs
-        # Each output number takes one multiplication a weight that reaches it.
-        macs += output.numel() * module.weight[0].numel()
-
-    layers = [m for m in stage.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    with torch.no_grad():
-        y = stage.train(False)(x)
-    for hook in hooks:
-        hook.remove()
-    return macs, y
+def _macs(stage: nn.Module, x: torch.Tensor, backward: str | None = None) -> int:
+    """Multiply-accumulates a picture of a forward pass, or of one and a backward pass."""
+    _all_trained(stage)
+    # Cloned, it is no leaf: like what comes from the stage below, which in-place layers may change.
+    x = x.clone().requires_grad_(backward == "to the input").clone()
+    with FlopCounterMode(display=False) as counter:
+        y = stage(x)
+        if backward:
+            y.sum().backward()
+    return counter.get_total_flops() // (2 * len(x))  # one is a multiplication and an addition
 
 
 def _kept_bytes(stage: nn.Module, x: torch.Tensor, is_last: bool) -> int:
@@ -88,7 +87,6 @@ def _kept_bytes(stage: nn.Module, x: torch.Tensor, is_last: bool) -> int:
             saved[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, or the memory is reused
         return tensor
 
-    # Cloned, it is no leaf: like what comes from the stage below, which in-place layers may change.
     x = x.clone().requires_grad_().clone()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         y = stage(x)

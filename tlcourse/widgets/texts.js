@@ -122,11 +122,11 @@ export function plainCode(network, choice) {
   lines.push("def train_mode():  # in place of model.train(), before each epoch", "    model.train()");
   if (frozen.length) {
     lines.push("    for name in frozen:");
-    lines.push("        model.stages.get_submodule(name).eval()  # batch norm keeps its statistics");
+    lines.push("        model.stages.get_submodule(name).eval()  # batch norm stands still");
   }
   for (const [names, mode, why] of [
     [frozenAlive, "train", "batch norm stays alive"],
-    [thawedStill, "eval", "batch norm keeps its statistics"],
+    [thawedStill, "eval", "batch norm stands still"],
   ]) {
     if (!names.length) continue;
     lines.push(...pythonList("    for name in ", names, `:  # ${why}`).map((l, i) => (i ? `    ${l}` : l)));

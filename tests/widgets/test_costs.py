@@ -1,0 +1,246 @@
+"""The figures of the freeze explorer: against hand counts, against PyTorch, and in JavaScript."""
+
+import pytest
+
+from tlcourse.widgets import costs
+
+STAGES = [
+    {"name": "stem", "parameters": 100, "batch_norm": True, "macs": 1000, "output": [4, 8, 8]}
+    | {"kept": 5000, "entry": 400},
+    {"name": "stage1", "parameters": 300, "batch_norm": False, "macs": 3000, "output": [8, 4, 4]}
+    | {"kept": 700, "entry": 900},
+    {"name": "stage2", "parameters": 600, "batch_norm": True, "macs": 2000, "output": [16, 2, 2]}
+    | {"kept": 300, "entry": 1000},
+]
+NETWORK = {"name": "toy", "weights": "imagenet", "size": 32, "stages": STAGES, "classes": 2}
+NETWORK["speed"] = {"forward": 0.001, "backward": 0.002, "device": "cpu", "threads": 1}
+
+
+def choose(**changes):
+    return costs.check_choice(NETWORK, costs.default_choice(NETWORK) | changes)
+
+
+def test_a_linear_probe_by_hand():
+    summary = costs.summarise(NETWORK, choose())
+    head = 16 * 2
+    assert summary["parameters"] == {"trained": head + 2, "new": 34, "frozen": 1000, "removed": 0}
+    # Trained is one layer, whose input needs no gradient: one product forward, one backward. The
+    # stem's input, the picture, never needs one.
+    whole = 3 * (6000 + head) - 400
+    assert summary["work"]["total"] == pytest.approx((6000 + 2 * head) / whole)
+    assert summary["work"]["cached_total"] == pytest.approx(2 * head / whole)
+    assert summary["memory"]["activations"] == 32 * 4 * 16
+    assert summary["memory"]["activations_all"] == 32 * (6000 + 64)
+    assert summary["cache"] == {"through": "stage2", "stages": 3, "numbers": 16, "bytes": 16 * 80}
+    assert summary["seconds"]["filling"] == pytest.approx(20 * 0.001 * 6000 / 6032)
+    assert summary["strategy"] == "linear_probe" and summary["warnings"] == []
+
+
+def test_a_stage_thawed_below_frozen_ones_by_hand():
+    summary = costs.summarise(NETWORK, choose(frozen=["stem", "stage2"], adapting=["stage2"]))
+    # Trained: two products, but for what enters the lowest; the frozen one above passes the
+    # gradient on: one; below: none.
+    backward = 2 * 3000 - 900 + 2000 + 2 * 32
+    assert summary["work"]["backward"] == pytest.approx(backward / (2 * 6032 - 400))
+    assert summary["memory"]["activations"] == 32 * (700 + 300 + 64)
+    assert summary["cache"]["through"] == "stem" and summary["cache"]["numbers"] == 4 * 8 * 8
+    assert summary["warnings"] == [["adapting", "stage2"], ["below", "stage1"]]
+    assert summary["strategy"] is None
+
+
+def test_hidden_units_and_a_cut_by_hand():
+    summary = costs.summarise(NETWORK, choose(kept=2, hidden=256))
+    new = (8 * 256 + 256) + (256 * 2 + 2)
+    assert summary["parameters"] == {"trained": new, "new": new, "frozen": 400, "removed": 600}
+    assert summary["strategy"] == "hidden_1"
+    assert summary["cache"]["numbers"] == 8  # after the last kept stage the mean is enough
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "linear_probe"),
+        ({"frozen": ["stem", "stage1"], "adapting": ["stage2"]}, "last_1"),
+        ({"frozen": ["stem"], "adapting": ["stage2"], "start": "random"}, "reinit_2"),
+        ({"frozen": [], "adapting": ["stem", "stage2"]}, "finetune_all"),
+        ({"frozen": [], "adapting": ["stem", "stage2"], "start": "random"}, "scratch"),
+        ({"kept": 1}, "cut_stem"),
+        ({"kept": 2, "hidden": 256}, "hidden_1"),
+        ({"hidden": 256}, "extended_frozen"),
+        ({"hidden": 256, "frozen": [], "adapting": ["stem", "stage2"]}, "extended_updated"),
+        ({"hidden": 64}, None),
+        ({"adapting": ["stem"]}, None),
+        ({"frozen": ["stage2"], "adapting": ["stem"]}, None),
+        ({"frozen": ["stem"], "adapting": ["stage2"], "kept": 2}, None),
+    ],
+)
+def test_names_of_the_measured_strategies(changes, name):
+    assert costs.strategy_name(NETWORK, choose(**changes)) == name
+
+
+def test_every_name_is_a_strategy_of_the_course(tiny, all_choices):
+    from tlcourse import strategies
+
+    assert strategies.HIDDEN == (costs.MEASURED_HIDDEN,)
+    names = [stage["name"] for stage in STAGES]
+    network = type("Network", (), {"stage_names": tuple(names), "spec": tiny.spec})()
+    network.stage_index = names.index
+    for weights in ("imagenet", None):
+        toy = NETWORK | {"weights": weights}
+        found = {costs.strategy_name(toy, c) for c in all_choices(toy, 2000)} - {None}
+        assert len(found) > (9 if weights else 3)
+        for name in found:
+            strategies.get_strategy(name, network)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"frozen": ["stage9"]}, "no stage stage9; the stages are stem, stage1, stage2"),
+        ({"kept": 0}, "between 1 and 3"),
+        ({"hidden": -1}, "hidden=-1"),
+        ({"batch": 0}, "batch=0"),
+        ({"start": "imagenet"}, 'choose "pretrained" or "random"'),
+    ],
+)
+def test_a_choice_that_does_not_fit_is_refused(changes, message):
+    with pytest.raises(costs.ChoiceError, match=message):
+        choose(**changes)
+
+
+def test_an_incomplete_choice_is_refused():
+    with pytest.raises(costs.ChoiceError, match="does not say: .*batch"):
+        costs.check_choice(NETWORK, {"frozen": []})
+
+
+@pytest.fixture(scope="module")
+def described():
+    import tlcourse as tl
+    from tlcourse.widgets import measure
+
+    networks = []
+    for name, size in (("efficientnet_lite0", 64), ("mobilenet_v3_small", 64)):
+        backbone = tl.load_backbone(name, weights=None)
+        network = measure.describe(backbone, size) | {"classes": 3, "speed": NETWORK["speed"]}
+        networks.append((backbone, network))
+    return networks
+
+
+def test_javascript_computes_the_same(described, javascript, all_choices):
+    measured = [
+        {"dataset": "pets", "strategy": strategy, "train_per_class": 10, "size": 96}
+        | {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 3}
+        for strategy in ("linear_probe", "finetune_all", "scratch", "last_1", "cut_stem")
+    ]
+    cases = []
+    for network in (
+        NETWORK,
+        NETWORK | {"weights": None, "speed": None},
+        *(n for _, n in described),
+    ):
+        cases += [[network, choice, measured] for choice in all_choices(network, 500)]
+    replies = javascript(
+        "import { summarise } from './costs.js';\n"
+        "reply(given.map(([network, choice, measured]) => summarise(network, choice, measured)));",
+        cases,
+    )
+    strategies = set()
+    for case, reply in zip(cases, replies, strict=True):
+        expected = costs.summarise(*case)
+        strategies.add(expected["strategy"])
+        assert reply == flat_approx(expected), case[1]
+    assert {None, "linear_probe", "finetune_all", "scratch", "random_frozen"} <= strategies
+
+
+def flat_approx(value):
+    """Numbers to within rounding, in nested dicts."""
+    if isinstance(value, dict):
+        return {key: flat_approx(part) for key, part in value.items()}
+    return pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+
+
+def trained(backbone, network, choice):
+    """A model as chosen, in train mode, and a batch for it."""
+    import torch
+
+    from tlcourse.widgets import sync
+
+    model = sync.build_model(backbone.stages, backbone.spec, None, choice, "abc").train()
+    return model, torch.zeros(choice["batch"], 3, network["size"], network["size"])
+
+
+def test_work_is_what_pytorch_does(all_choices):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    import tlcourse as tl
+    from tlcourse.widgets import measure
+
+    # A network without grouped convolutions, in whose backward pass PyTorch's counter counts the
+    # products of all groups with all others.
+    backbone = tl.load_backbone("resnet18", weights=None)
+    network = measure.describe(backbone, 64) | {"classes": 3}
+    everything = costs.default_choice(network) | {"frozen": []}
+    whole = None
+    for choice in [everything, *all_choices(network, 12, seed=1)]:
+        choice = choice | {"batch": 2, "hidden": 0}
+        model, x = trained(backbone, network, choice)
+        with FlopCounterMode(display=False) as counter:
+            model(x).sum().backward()
+        whole = whole or counter.get_total_flops()
+        share = costs.summarise(network, choice)["work"]["total"]  # of its own whole, head included
+        assert share == pytest.approx(counter.get_total_flops() / whole, rel=1e-4), choice
+
+
+def test_memory_is_what_pytorch_keeps(described, all_choices):
+    import torch
+
+    for backbone, network in described:
+        for choice in all_choices(network, 12, seed=1):
+            choice = choice | {"batch": 4}
+            model, x = trained(backbone, network, choice)
+            kept, note = _kept_memory(model)
+            with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+                model(x)
+            held = sum(nbytes for nbytes, _ in kept.values())
+            computed = costs.summarise(network, choice)["memory"]["activations"]
+            assert computed == pytest.approx(held, rel=0.02, abs=4 * 4096), choice
+
+
+def _kept_memory(model):
+    own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
+    kept = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    return kept, note
+
+
+def test_multiplications_of_a_known_network():
+    import tlcourse as tl
+    from tlcourse.widgets import measure
+
+    backbone = tl.load_backbone("resnet18", weights=None)
+    described = measure.describe(backbone, 224)
+    # He et al. (2016), table 1: 1.8 billion multiply-adds.
+    assert sum(stage["macs"] for stage in described["stages"]) == pytest.approx(1.8e9, rel=0.02)
+    assert described["stages"][-1]["output"] == [512, 7, 7]
+
+
+def test_measuring_changes_nothing(tiny):
+    import torch
+
+    import tlcourse as tl
+    from tlcourse.widgets import measure
+
+    tl.freeze(tiny, through="stem")
+    before, random_state = tl.fingerprint(tiny), torch.get_rng_state()
+    measure.describe(tiny, 32)
+    speed = measure.measure_speed(tiny, 32)
+    assert speed["forward"] > 0 and speed["backward"] > 0
+    assert tl.fingerprint(tiny) == before and tl.frozen_stages(tiny) == ("stem",)
+    assert torch.equal(random_state, torch.get_rng_state())
+    assert not tiny.training and not any(p.grad is not None for p in tiny.parameters())

@@ -1,0 +1,256 @@
+"""The explorer's Python side: in step with a model, training, and bad input."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+import tlcourse as tl
+from tlcourse.widgets import FreezeExplorer, costs, explorer, sync
+
+
+@pytest.fixture
+def model(tiny, pets):
+    return tl.freeze(tl.replace_head(tiny, pets.classes), through="stem")
+
+
+def choose(shown, **changes):
+    """What a click on the page does."""
+    shown.choice = {**shown.choice, **changes}
+
+
+def test_a_model_is_observed_from_the_start(model):
+    shown = FreezeExplorer(model)
+    assert shown.choice["frozen"] == ["stem"] and shown.choice["adapting"] == ["stage1"]
+    count = tl.count_parameters(model)
+    assert shown.summary["parameters"]["trained"] == count.trained
+    assert shown.summary["parameters"]["frozen"] == count.frozen
+    assert shown.network["classes"] == 3
+
+
+def test_a_click_freezes_the_stage_of_the_model(model):
+    shown = FreezeExplorer(model)
+    choose(shown, frozen=["stem", "stage1"], adapting=[])
+    assert tl.frozen_stages(model) == ("stem", "stage1")
+    choose(shown, frozen=[], adapting=["stage1"])
+    assert tl.frozen_stages(model) == ()
+    assert model.stages.stem.batch_norm == "frozen"
+    assert model.stages.stage1.batch_norm == "adapt"
+
+
+def test_what_the_notebook_freezes_is_shown_after_the_cell(model):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    try:
+        shell.user_ns.update(model=model, tl=tl, FreezeExplorer=FreezeExplorer)
+        shell.run_cell("shown = FreezeExplorer(model)")
+        shell.run_cell("tl.freeze(model, through='stage1', batch_norm='adapt')")
+        shown = shell.user_ns["shown"]
+        assert shown.choice["frozen"] == ["stem", "stage1"]
+        assert shown.summary["warnings"] == [["adapting", "stem", "stage1"]]
+        shell.run_cell("for p in model.stages.stem.parameters(): p.requires_grad = True")
+        assert shown.choice["frozen"] == ["stage1"]
+        assert model.stages.stem.frozen, "looking at a model must not change it"
+    finally:
+        InteractiveShell.clear_instance()
+
+
+def test_apply_then_observe_another(tiny, model, pets):
+    shown = FreezeExplorer(tiny)
+    assert shown.choice["frozen"] == ["stem", "stage1"]
+    assert shown.apply(model) is model
+    assert tl.frozen_stages(model) == ("stem", "stage1")
+    choose(shown, frozen=["stem"], adapting=["stage1"])
+    assert tl.frozen_stages(model) == ("stem",)
+    other = tl.replace_head(tiny, pets.classes)
+    assert shown.observe(other) is shown
+    assert shown.choice["frozen"] == []
+    choose(shown, frozen=["stem", "stage1"], adapting=[])
+    assert tl.frozen_stages(other) == ("stem", "stage1")
+    assert tl.frozen_stages(model) == ("stem",), "the first is no longer followed"
+
+
+def test_observing_a_model_with_other_stages_draws_it(tiny, model):
+    shown = FreezeExplorer(model)
+    cut = tl.replace_head(tiny, ["a", "b"], cut="stem")
+    shown.observe(cut)
+    assert [stage["name"] for stage in shown.network["stages"]] == ["stem"]
+    assert shown.choice["kept"] == 1 and shown.network["classes"] == 2
+    choose(shown, frozen=["stem"], adapting=[])
+    assert tl.frozen_stages(cut) == ("stem",)
+
+
+def test_traitlets_own_observe_still_works(model):
+    shown, seen = FreezeExplorer(model), []
+    shown.observe(lambda change: seen.append(change["new"]["frozen"]), names="choice")
+    choose(shown, frozen=[], adapting=["stem", "stage1"])
+    assert seen == [[]]
+
+
+def test_build_makes_what_is_shown(model):
+    shown = FreezeExplorer(model)
+    before = tl.fingerprint(model)
+    choose(shown, kept=1, hidden=64)
+    built = shown.build()
+    assert built.stage_names == ("stem",) and built.head.hidden == (64,)
+    assert built.classes == model.classes and tl.frozen_stages(built) == ("stem",)
+    assert tl.fingerprint(built.stages.stem) == tl.fingerprint(model.stages.stem)
+    choose(shown, kept=2, start="random")
+    random = shown.build()
+    assert tl.fingerprint(random.stages.stem) == tl.fingerprint(model.stages.stem)
+    assert tl.fingerprint(random.stages.stage1) != tl.fingerprint(model.stages.stage1)
+    assert tl.fingerprint(random) == tl.fingerprint(shown.build()), "the same seed, the same model"
+    assert tl.fingerprint(model) == before
+
+
+def test_training_a_copy(model, pets):
+    shown = FreezeExplorer(model, pets, size=32, epochs=3)
+    before = tl.fingerprint(model)
+    shown.train()
+    shown.wait(60)
+    assert shown.run_state == "idle" and shown.message == ""
+    (run,) = shown.runs
+    assert [row["epoch"] for row in run["rows"]] == [1, 2, 3] and run["state"] == "done"
+    assert run["label"] == "mixture" or run["label"] in ("last_1", "reinit_1")
+    assert shown.history.cached_through == "stem"
+    assert tl.frozen_stages(shown.trained) == ("stem",)
+    assert tl.fingerprint(model) == before, "the notebook's model keeps its weights"
+    choose(shown, frozen=[], adapting=["stem", "stage1"])
+    shown.train()
+    shown.wait(60)
+    assert [run["id"] for run in shown.runs] == [0, 1]
+    shown.handle({"do": "clear"}, [])
+    assert shown.runs == []
+
+
+def test_stop_pressed_twice_and_train_while_training(model, pets):
+    shown = FreezeExplorer(model, pets, size=32, epochs=10_000, seconds=600)
+    for content in ("train", "train"):
+        shown.handle({"do": content}, [])
+    until(lambda: shown.runs)
+    for content in ("stop", "stop"):
+        shown.handle({"do": content}, [])
+    shown.wait(60)
+    assert [run["state"] for run in shown.runs] == ["stopped"]
+    assert 0 < len(shown.runs[0]["rows"]) < 10_000
+    shown.handle({"do": "stop"}, [])
+    assert shown.run_state == "idle"
+
+
+def test_it_ends_by_itself_when_its_seconds_are_over(model, pets):
+    shown = FreezeExplorer(model, pets, size=32, epochs=10_000, seconds=0.5)
+    shown.train()
+    shown.wait(60)
+    assert shown.runs[0]["state"] == "done" and len(shown.runs[0]["rows"]) < 10_000
+
+
+def test_freezing_the_model_while_it_trains_does_not_disturb_the_run(model, pets):
+    shown = FreezeExplorer(model, pets, size=32, epochs=10_000, seconds=600)
+    shown.train()
+    until(lambda: shown.runs)
+    choose(shown, frozen=[], adapting=["stem", "stage1"])
+    shown.stop()
+    shown.wait(60)
+    assert shown.runs[0]["state"] == "stopped" and shown.message == ""
+    assert tl.frozen_stages(shown.trained) == ("stem",) and tl.frozen_stages(model) == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "There are no pictures"),
+        (lambda name, count: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda name, count: tl.load_dataset("nothing"), "nothing"),
+    ],
+)
+def test_training_that_fails_ends_in_a_message(tiny, data, message):
+    shown = FreezeExplorer(tiny, data)
+    shown.train()
+    shown.wait(60)
+    assert message in shown.message and shown.run_state == "idle"
+    assert [run["state"] for run in shown.runs] == (["failed"] if data else [])
+
+
+def test_pictures_can_be_a_function_of_data_set_and_size(tiny, pets):
+    asked = []
+
+    def data(name, per_class):
+        asked.append((name, per_class))
+        return pets
+
+    shown = FreezeExplorer(tiny, data, dataset="pets", per_class=4, size=32, epochs=1)
+    shown.train()
+    shown.wait(60)
+    assert asked == [("pets", 4)] and shown.runs[0]["state"] == "done", shown.message
+    assert shown.trained.classes == pets.classes
+
+
+def test_a_model_changed_behind_its_back_ends_in_a_message(model):
+    shown = FreezeExplorer(model)
+    model.stages = model.stages[:1]
+    shown.refresh()
+    assert "other stages" in shown.message and "observe" in shown.message
+    choose(shown, frozen=["stem", "stage1"], adapting=[])
+    assert tl.frozen_stages(model) == ("stem",)
+    shown.observe(model)
+    assert shown.message == "" and len(shown.network["stages"]) == 1
+    del model.stages
+    shown.refresh()
+    assert "can no longer be read" in shown.message
+    choose(shown, frozen=[], adapting=[])
+    assert "could not be changed" in shown.message
+
+
+def test_single_parameters_frozen_by_hand_are_told(model):
+    shown = FreezeExplorer(model)
+    next(model.stages.stage1.parameters()).requires_grad = False
+    shown.refresh()
+    assert "In stage1 only some parameters" in shown.message
+    assert shown.choice["frozen"] == ["stem"]
+
+
+@pytest.mark.parametrize("thing", [torch.nn.Linear(2, 2), None, "efficientnet_lite0"])
+def test_what_has_no_stages_is_refused(thing, tiny):
+    with pytest.raises(explorer.ExplorerError, match="stages"):
+        FreezeExplorer(thing)
+    with pytest.raises(explorer.ExplorerError, match="no stages"):
+        FreezeExplorer(tiny).observe(thing)
+    with pytest.raises(explorer.ExplorerError, match="no stages"):
+        FreezeExplorer(tiny).apply(thing)
+
+
+def test_a_choice_that_does_not_fit_is_refused(tiny):
+    with pytest.raises(costs.ChoiceError, match="no stage stage9"):
+        choose(FreezeExplorer(tiny), frozen=["stage9"])
+
+
+def test_applying_to_a_model_of_another_kind_is_refused(tiny):
+    with pytest.raises(explorer.ExplorerError, match="not shown: stage2"):
+        FreezeExplorer(tiny).apply(tl.load_backbone("resnet18", weights=None).eval())
+
+
+def test_measured_results_of_this_network_only(tiny):
+    assert FreezeExplorer(tiny).measured == []
+    assert FreezeExplorer(tiny).summary["measured"] is None
+
+
+def test_it_answers_the_page(tiny, monkeypatch):
+    shown, said = FreezeExplorer(tiny), []
+    monkeypatch.setattr(type(shown), "send", lambda self, content: said.append(content))
+    shown._receive(shown, {"do": "ping"}, [])
+    shown._receive(shown, {"do": "something else"}, [])
+    assert said == [{"say": "here"}]
+
+
+def test_mixed_and_frozen_stages_are_read(model):
+    next(model.stages.stage1.parameters()).requires_grad = False
+    assert sync.read_frozen(model) == ({"frozen": ["stem"], "adapting": ["stage1"]}, ["stage1"])
+
+
+def until(true, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds} s; threads: {threading.enumerate()}"
+        time.sleep(0.01)
