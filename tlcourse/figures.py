@@ -1,9 +1,11 @@
 """How the course draws: one style, pictures made ready, and figures with words beside them."""
 
 import base64
+import html
 import io
 import sys
 from functools import wraps
+from html import escape
 
 import matplotlib
 import numpy as np
@@ -87,8 +89,15 @@ def show(figure: Figure, alt: str) -> None:
 
         if get_ipython() is not None:
             data = base64.b64encode(png(figure)).decode("ascii")
-            bundle = {"image/png": data, "text/plain": alt}
+            # JupyterLab and the book show the HTML, whose text a screen reader finds; GitHub and
+            # converters take the picture, for which notebooks have no place to keep such a text.
+            html = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+            bundle = {"text/html": html, "image/png": data, "text/plain": alt}
             display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+            # The book and nbconvert read the words from there; JupyterLab 4 gives its pictures no
+            # text alternative. This takes no room on the page and is read by screen readers.
+            words = f'<span role="img" aria-label="{html.escape(alt)}"></span>'
+            display({"text/html": words}, raw=True)
             return
     print(alt)
 
