@@ -68,7 +68,7 @@ class Strategy:
     def __post_init__(self):
         for what in ("trained", "reinitialised"):
             count = getattr(self, what)
-            if count != ALL and (isinstance(count, str | bool) or count < 0):
+            if count != ALL and (not isinstance(count, int) or count < 0):
                 raise StrategyError(
                     f"{self.name}: {what}={count!r}; give a number of stages, counted from the "
                     f"last, from 0 on, or {ALL!r}. The head is new and trained in any case"
@@ -142,7 +142,7 @@ class Strategy:
             return None
         if epochs < 2:
             raise StrategyError(f"{self.name}: gradual unfreezing takes at least 2 epochs")
-        steps = max(1, round(epochs * 2 / 3) - 1)
+        steps = max(1, epochs * 2 // 3 - 1)
         return {2 + i * min(steps, len(names)) // len(names): name for i, name in enumerate(names)}
 
     def diagram(self, backbone: Backbone, classes: int = 2) -> list[tuple[str, str, int]]:

@@ -332,8 +332,7 @@ def run_sweep(
 
 
 def _check(runs: list[Run], backbone: Backbone) -> None:
-    if unknown := sorted({run.dataset for run in runs} - set(DATASETS)):
-        raise SweepError(f"no data set {', '.join(unknown)}; there are {', '.join(DATASETS)}")
+    _check_datasets(run.dataset for run in runs)
     for strategy in dict.fromkeys(run.strategy for run in runs):
         get_strategy(strategy, backbone)
     for run in runs:
@@ -342,6 +341,11 @@ def _check(runs: list[Run], backbone: Backbone) -> None:
                 f"{run.train_per_class} pictures a class with seed {run.seed}: pictures are at "
                 "least 1, seeds at least 0"
             )
+
+
+def _check_datasets(names: Iterable[str]) -> None:
+    if unknown := sorted(set(names) - set(DATASETS)):
+        raise SweepError(f"no data set {', '.join(unknown)}; there are {', '.join(DATASETS)}")
 
 
 def _without_absent(runs: list[Run], say) -> list[Run]:
@@ -423,6 +427,7 @@ def main(chosen) -> int:
     SweepError
         Where a part of the request is missing or does not exist.
     """
+    _check_datasets(chosen.dataset or ())
     asked = (chosen.dataset, chosen.strategy, chosen.train_per_class)
     if all(asked):
         runs = _runs(*asked, chosen.seed or range(3))

@@ -1,0 +1,123 @@
+"""The table of results: whole rows only, and clear words for what is not there."""
+
+import pytest
+
+from tlcourse import results
+from tlcourse.results import COLUMNS, ResultsError, append_row, load_results, read_rows, summarise
+
+
+def row(**values):
+    plain = {name: {str: name, int: 3, float: 0.5}[kind] for name, kind in COLUMNS.items()}
+    return plain | values
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "results" / "sweep.csv"
+    for strategy, accuracies in {"linear_probe": (0.7, 0.9), "scratch": (0.3, 0.4)}.items():
+        for seed, accuracy in enumerate(accuracies):
+            values = {"dataset": "pets", "strategy": strategy, "seed": seed}
+            append_row(path, row(**values, train_per_class=10, test_accuracy=accuracy))
+    return path
+
+
+def test_rows_come_back_as_they_were(table):
+    written = row(strategy='a "quoted", name', test_accuracy=0.25, when="2026-01-01T00:00:00+00:00")
+    append_row(table, written)
+    assert read_rows(table)[-1] == written
+    assert len(read_rows(table)) == 5
+
+
+def test_a_table_that_is_not_there_has_no_rows(tmp_path):
+    assert read_rows(tmp_path / "none.csv") == []
+
+
+def test_a_row_cut_off_anywhere_is_no_row_and_the_next_takes_its_place(table):
+    whole = table.read_bytes()
+    *before, last, _ = whole.split(b"\n")
+    start = len(whole) - len(last) - 1
+    for end in range(start, len(whole)):
+        table.write_bytes(whole[:end])
+        assert len(read_rows(table)) == 3, end
+    append_row(table, row(seed=7))
+    assert [r["seed"] for r in read_rows(table)] == [0, 1, 0, 7]
+
+
+def test_a_header_cut_off_is_written_again(table):
+    table.write_bytes(b"dataset,strat")
+    append_row(table, row(seed=7))
+    assert [r["seed"] for r in read_rows(table)] == [7]
+
+
+def test_a_row_must_be_complete(table):
+    with pytest.raises(ResultsError, match="when"):
+        append_row(table, {name: value for name, value in row().items() if name != "when"})
+    with pytest.raises(ResultsError, match="colour"):
+        append_row(table, row(colour="red"))
+
+
+def test_a_damaged_table_is_reported_with_its_line(table):
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("0.9", "high"), encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"line 3.*high"):
+        read_rows(table)
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match="the columns a, b"):
+        read_rows(table)
+
+
+def test_results_are_found_by_their_columns(table):
+    assert len(load_results(table)) == 4
+    assert len(load_results(table, dataset="pets", strategy="scratch")) == 2
+    assert len(load_results(table, strategy=["scratch", "linear_probe"], seed=[1, 2])) == 2
+
+
+def test_both_names_of_a_strategy_find_its_rows(table):
+    assert load_results(table, strategy="kept_frozen") == load_results(
+        table, strategy="linear_probe"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"dataset": "dogs"}, "measured: dataset pets"),
+        ({"train_per_class": [20, 50]}, "measured: train_per_class 10"),
+        ({"size_of_it": 1}, "no column size_of_it"),
+        ({"strategy": "scratch", "seed": 1, "test_accuracy": 0.7}, "not all together"),
+    ],
+)
+def test_what_was_not_measured_is_said(table, wanted, said):
+    with pytest.raises(ResultsError, match=said):
+        load_results(table, **wanted)
+
+
+def test_without_a_table_the_command_is_named(tmp_path):
+    with pytest.raises(ResultsError, match="tlcourse sweep"):
+        load_results(tmp_path / "none.csv")
+
+
+def test_a_summary_has_the_spread_over_seeds(table):
+    first, second = summarise(load_results(table))
+    assert first == {
+        "strategy": "linear_probe",
+        "train_per_class": 10,
+        "mean": pytest.approx(0.8),
+        "low": 0.7,
+        "high": 0.9,
+        "n": 2,
+    }
+    assert second["strategy"] == "scratch"
+    (all_of_it,) = summarise(load_results(table), by=("dataset",), value="seed")
+    assert (all_of_it["mean"], all_of_it["n"]) == (0.5, 4)
+
+
+def test_the_table_of_the_course_can_be_read(repository):
+    path = repository / "data" / "results" / "sweep.csv"
+    rows = load_results(path)
+    assert results.results_file() == path
+    keys = [tuple(r[name] for name in results.RUN) for r in rows]
+    assert len(set(keys)) == len(keys)
+    for r in rows:
+        assert 0 <= r["test_accuracy"] <= 1 and r["test_pictures"] > 100 and r["seconds"] > 0
+        assert "/" not in r["dataset"]
