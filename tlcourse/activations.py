@@ -14,6 +14,7 @@ import hashlib
 import json
 import platform
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from torch import nn
 
 from . import __version__
 from .activation_build import Build
-from .activation_store import FORMAT, CacheError, Shard, Store
+from .activation_store import FORMAT, CacheError, CacheReadOnlyError, Shard, Store
 from .backbones import Backbone, StagedNetwork
 from .batches import input_size, pick_device
 from .cache_housekeeping import default_directory, make_room
@@ -184,13 +185,16 @@ def cache_activations(
         half=half,
     )
     build.missing_rows()
+    store.remove_debris()
     share = build.todo if group is None else build.todo[group.rank() :: group.size()]
     if share:
         in_use = {rows.directory for rows in _live} | {store.directory}
         make_room(root, len(share) * build.row_bytes(), in_use)
-        store.remove_debris()
         store.write_manifest(meaning, _versions())
         build.compute(share, progress)
+    elif build.shards:
+        with suppress(CacheReadOnlyError):  # for people; the rows are read without it
+            store.write_manifest(meaning, _versions())
     if group is not None:
         torch.distributed.barrier(group)
     if share or group is not None:

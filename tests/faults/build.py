@@ -1,0 +1,85 @@
+"""Build a cache of a folder of pictures; run by the fault tests in processes of their own.
+
+    python build.py PICTURES CACHE [PROCESSES]      prints JSON: rows computed, checksum of all rows
+    python build.py PICTURES CACHE --kill N         the same, killed N times at random moments
+
+Shards are made short, so that there are many of them to lose.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import tlcourse as tl
+from tlcourse import activation_build
+from tlcourse.activation_store import Store
+from tlcourse.errors import CourseError
+
+ROWS_PER_SHARD = 20
+
+
+def pictures(folder):
+    return tl.load_dataset(folder, size=32, train_per_class=None).train
+
+
+def build(backbone, images, cache):
+    rows = tl.cache_activations(
+        backbone, images, "stem", pooled=True, cache_dir=cache, progress=False
+    )
+    return {
+        "computed": rows.computed,
+        "rows": len(rows),
+        "sum": hashlib.sha256(rows.numpy().tobytes()).hexdigest(),
+        "directory": str(rows.directory),
+    }
+
+
+def killed_builds(backbone, images, cache, count):
+    """Fork a build, kill it at a random moment, then build the rest: for each, what was found."""
+    started = time.perf_counter()
+    whole = build(backbone, images, cache)
+    usual = time.perf_counter() - started
+    chance = random.Random(0)
+    results = []
+    for _ in range(count):
+        shutil.rmtree(cache)
+        child = os.fork()
+        if child == 0:
+            build(backbone, images, cache)
+            os._exit(0)
+        time.sleep(chance.uniform(0, usual))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        # Counted by name: a file that has a shard's name is a finished shard, or the fault is here.
+        finished = len(list(Path(whole["directory"]).glob("shard-*.npy")))
+        kept = sum(shard.shape[0] for shard in Store(whole["directory"]).shards())
+        again = build(backbone, images, cache)
+        debris = [p.name for p in Path(again["directory"]).iterdir() if p.suffix == ".tmp"]
+        results.append({"finished": finished, "kept": kept, "debris": debris, **again})
+    return {"whole": whole, "killed": results}
+
+
+def main():
+    activation_build.rows_per_shard = lambda rows, row_bytes: ROWS_PER_SHARD
+    torch.set_num_threads(1)  # no thread of OpenMP's is there to be lost by fork
+    backbone, images = tl.load_backbone(), pictures(sys.argv[1])
+    try:
+        if "--kill" in sys.argv:
+            result = killed_builds(backbone, images, sys.argv[2], int(sys.argv[-1]))
+        else:
+            result = build(backbone, images, sys.argv[2])
+    except CourseError as error:
+        result = {"error": type(error).__name__, "message": str(error)}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
