@@ -245,11 +245,16 @@ def test_show_hands_a_notebook_the_picture_with_its_words(monkeypatch):
     shown = []
     monkeypatch.setattr(IPython, "get_ipython", lambda: object())
     monkeypatch.setattr(IPython.display, "display", lambda *a, **k: shown.append((a, k)))
-    assert plots.show(FIGURES["spread"](), alt="Frozen beats scratch.") is None
-    ((bundle,), options) = shown[0]
-    assert options == {"metadata": {"image/png": {"alt": "Frozen beats scratch."}}, "raw": True}
-    assert bundle["text/plain"] == "Frozen beats scratch."
+    assert plots.show(FIGURES["spread"](), alt='Frozen "beats" scratch.') is None
+    (((bundle,), options),) = shown
+    assert options == {"metadata": {"image/png": {"alt": 'Frozen "beats" scratch.'}}, "raw": True}
+    assert bundle["text/plain"] == 'Frozen "beats" scratch.'
     assert bundle["image/png"].startswith("iVBOR")
+    page = bundle["text/html"]
+    assert page.startswith(
+        '<img alt="Frozen &quot;beats&quot; scratch." src="data:image/png;base64'
+    )
+    assert bundle["image/png"] in page
 
 
 def test_a_heavy_picture_is_made_lighter():

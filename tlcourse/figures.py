@@ -94,10 +94,6 @@ def show(figure: Figure, alt: str) -> None:
             html = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
             bundle = {"text/html": html, "image/png": data, "text/plain": alt}
             display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
-            # The book and nbconvert read the words from there; JupyterLab 4 gives its pictures no
-            # text alternative. This takes no room on the page and is read by screen readers.
-            words = f'<span role="img" aria-label="{html.escape(alt)}"></span>'
-            display({"text/html": words}, raw=True)
             return
     print(alt)
 
