@@ -165,6 +165,28 @@ def test_what_fails_is_said_at_the_end_and_the_others_are_done(small, backbone, 
     assert [row["train_per_class"] for row in results.read_rows(table)] == [2]
 
 
+def test_rows_of_other_pictures_are_not_mixed(small, backbone, tmp_path):
+    table = tmp_path / "sweep.csv"
+    runs = [Run("digits", name, 2, 0) for name in ("linear_probe", "cut_stem")]
+    run_sweep(runs[:1], table, backbone=backbone, say=str)
+    (row,) = results.read_rows(table)
+    table.unlink()
+    results.append_row(table, row | {"pictures_sha256": "0" * 12})
+    with pytest.raises(SweepError, match="pictures of digits have changed"):
+        run_sweep(runs, table, backbone=backbone, say=str)
+    assert len(results.read_rows(table)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", ["pets", "digits"])
+def test_the_committed_rows_were_measured_on_the_pictures_of_today(dataset, repository):
+    rows = results.load_results(
+        repository / "data" / "results" / "sweep.csv", dataset=dataset, train_per_class=10, seed=0
+    )
+    data = Pictures().load(Run(dataset, "linear_probe", 10, 0))
+    assert {row["pictures_sha256"] for row in rows} == {sweeps._digest_of(data)}
+
+
 @pytest.mark.parametrize(
     ("run", "said"),
     [

@@ -303,8 +303,8 @@ def run_sweep(
     Raises
     ------
     SweepError
-        At the start, where a data set or a strategy does not exist; at the end, where runs have
-        failed: all others are done by then.
+        At the start, where a data set or a strategy does not exist; where pictures are no longer
+        those of the rows there are; at the end, where runs have failed: all others are done then.
     """
     backbone = backbone or load_backbone()
     runs = list(runs)
@@ -324,6 +324,7 @@ def run_sweep(
             failed.append(f"{_named(run)}: {error}")
             say(f"[{number}/{len(left)}] failed: {failed[-1]}")
             continue
+        _same_pictures(rows, row, path)
         results.append_row(path, row)
         rows.append(row)
         say(
@@ -373,6 +374,18 @@ def _key(row: dict) -> tuple:
 
 def _named(run: Run) -> str:
     return f"{run.dataset} {run.strategy}, {run.train_per_class} a class, seed {run.seed}"
+
+
+def _same_pictures(rows: list[dict], new: dict, path) -> None:
+    """Refuse to put side by side what was measured on different pictures."""
+    draw = ("dataset", "train_per_class", "seed", "size")
+    for row in rows:
+        alike = all(row[name] == new[name] for name in draw)
+        if alike and row["pictures_sha256"] != new["pictures_sha256"]:
+            raise SweepError(
+                f"the pictures of {new['dataset']} have changed since {row['when']}; take its rows "
+                f"out of {path}, and they are measured again"
+            )
 
 
 def _known_rate(rows: list[dict], run: Run) -> float | None:
