@@ -1,7 +1,6 @@
 """How the course draws: one style, pictures made ready, and figures with words beside them."""
 
 import base64
-import html
 import io
 import sys
 from functools import wraps
