@@ -186,6 +186,8 @@ def cache_activations(
     )
     build.missing_rows()
     store.remove_debris()
+    if group is not None:  # before anyone writes, so that all divide the same list
+        torch.distributed.barrier(group)
     share = build.todo if group is None else build.todo[group.rank() :: group.size()]
     if share:
         in_use = {rows.directory for rows in _live} | {store.directory}
