@@ -27,12 +27,15 @@ export function setText(element, text) {
 let views = 0;
 export const viewName = (kind) => `${kind}-${(views += 1)}`;
 
-// The root of a widget. JupyterLab would take keys pressed in it for its own shortcuts.
+// The root of a widget. JupyterLab would take plain keys pressed in it for its own shortcuts, which
+// insert and delete cells; it hears them last, at the document.
 export function root(el, kind, label) {
   const element = h("section", {
     class: `tlw ${kind}`,
     "aria-label": label,
-    "data-lm-suppress-shortcuts": "true",
+    onkeydown: (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    },
   });
   el.append(element);
   return element;

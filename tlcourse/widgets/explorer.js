@@ -256,7 +256,6 @@ class ExplorerView {
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;
     event.preventDefault();
-    event.stopPropagation();
     action();
   }
 
