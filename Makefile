@@ -3,6 +3,8 @@
 # make test-gpu   the checks that need a CUDA device
 # make course     execute all lessons headless into build/course/, with a summary table
 # make lessons    execute all lessons and store them, outputs and widgets included, in notebooks/
+# make book       build the site into build/book/_build/html
+# make serve-book show the site at http://127.0.0.1:8000
 # make format     format the code and the lessons, and mend what ruff can mend
 # make clean      remove what was built and cached, but not .venv and data/
 #
@@ -31,7 +33,7 @@ CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade tor
 CPU_STAMP = -cpu
 endif
 
-.PHONY: help lab test test-gpu course lessons format clean
+.PHONY: help lab test test-gpu course lessons book serve-book format clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -55,6 +57,12 @@ course: $(VENV)/.lab$(CPU_STAMP)
 lessons: $(VENV)/.lab$(CPU_STAMP)
 	$(BIN)/tlcourse run --store
 
+book: $(VENV)/.book$(CPU_STAMP)
+	$(BIN)/python book/build.py --quiet
+
+serve-book:
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/book/_build/html 8000
+
 format: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -70,8 +78,12 @@ $(VENV)/.lab$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
 	touch $(VENV)/.lab $@
 
 $(VENV)/.test$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
-	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab,test]'
-	touch $(VENV)/.lab $(VENV)/.lab$(CPU_STAMP) $(VENV)/.test $@
+	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab,test,book]'
+	touch $(foreach s,lab test book,$(VENV)/.$(s) $(VENV)/.$(s)$(CPU_STAMP))
+
+$(VENV)/.book$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab,book]'
+	touch $(VENV)/.lab $(VENV)/.lab$(CPU_STAMP) $(VENV)/.book $@
 
 # venv makes pip last, so that an interrupted call is taken up again.
 $(BIN)/pip:

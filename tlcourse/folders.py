@@ -67,8 +67,8 @@ def load_folder(
     val_folder : {"validation", "test"}
         What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
         validation pictures are drawn from ``train``.
-
-    Other parameters as for :func:`tlcourse.datasets.load_dataset`.
+    **others
+        As for :func:`tlcourse.datasets.load_dataset`.
 
     Returns
     -------

@@ -1,0 +1,159 @@
+"""Build the site: `python book/build.py`, or `make book`.
+
+Puts the book's pages and the stored lessons together in build/book/src, adds to each lesson the
+folded hints and solutions of its exercises, writes the pages that are made from code and from
+measured results, and has Jupyter Book turn them into build/book/html. Nothing is executed and
+nothing is fetched. Files that did not change are left alone, so that a second build is quick.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+BOOK = Path(__file__).resolve().parent
+REPOSITORY = BOOK.parent
+BUILD = REPOSITORY / "build" / "book"
+PAGES = ("*.md", "*.yml", "*.bib", "assets/*", "extension/*.py")
+
+
+class Staging:
+    """The folder that Jupyter Book reads; remembers what belongs there."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.written = folder, set()
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self.folder / name
+        self.written.add(path)
+        if not path.is_file() or path.read_bytes() != data:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+    def text(self, name: str, text: str) -> None:
+        self.write(name, text.encode("utf-8"))
+
+    def drop_the_rest(self) -> None:
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path not in self.written:
+                path.unlink()
+
+
+def stage(folder: Path) -> None:
+    """Put everything that the site is made from into one folder."""
+    staging = Staging(folder)
+    for pattern in PAGES:
+        for path in BOOK.glob(pattern):
+            staging.write(path.relative_to(BOOK).as_posix(), path.read_bytes())
+    for path in sorted((REPOSITORY / "docs" / "images").glob("*.png")):
+        staging.write(f"images/{path.name}", path.read_bytes())
+    for path in sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        staging.text(f"notebooks/{path.name}", json.dumps(with_help(notebook, path.name[:2])))
+    staging.text("results.md", results_page((BOOK / "results.md").read_text(encoding="utf-8")))
+    staging.drop_the_rest()
+
+
+def with_help(notebook: dict, number: str) -> dict:
+    """Put the folded hints and solution of each exercise behind the cell that checks it."""
+    exercises = import_module(f"tlcourse.exercises.lesson_{number}")
+    cells = []
+    for cell in notebook["cells"]:
+        cells.append(cell)
+        if cell["cell_type"] != "code":
+            continue
+        for name in re.findall(r"\bex\.(q\d+)\.check\(", "".join(cell["source"])):
+            cells.append(
+                {
+                    "cell_type": "markdown",
+                    "id": f"{cell['id']}-{name}",
+                    "metadata": {},
+                    "source": folded(getattr(exercises, name)),
+                }
+            )
+    return notebook | {"cells": cells}
+
+
+def folded(exercise) -> str:
+    """The hints and the solution of an exercise as drop-downs."""
+    hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, 1))
+    fence = "`" * 3
+    return (
+        f":::{{dropdown}} Hints: {exercise.title}\n{hints}\n:::\n\n"
+        f":::{{dropdown}} One solution: {exercise.title}\n"
+        f"{fence}python\n{exercise.reference.strip()}\n{fence}\n:::"
+    )
+
+
+def results_page(page: str) -> str:
+    """Fill in the tables of measured results, each with the command that makes its rows."""
+    from tlcourse.results import load_results, results_file, summarise
+
+    tables = []
+    if results_file().is_file():
+        for dataset in sorted({row["dataset"] for row in load_results()}):
+            tables.append(f"## {TITLES.get(dataset, dataset)}\n")
+            rows = summarise(load_results(dataset=dataset), by=("strategy", "train_per_class"))
+            amounts = sorted({row["train_per_class"] for row in rows}, key=_amount)
+            tables.append(f"`tlcourse sweep --dataset {dataset}`\n")
+            tables.append("| strategy | " + " | ".join(f"{a} a class" for a in amounts) + " |")
+            tables.append("|---" * (len(amounts) + 1) + "|")
+            found = {(row["strategy"], row["train_per_class"]): row for row in rows}
+            for strategy in dict.fromkeys(row["strategy"] for row in rows):
+                cells = [_cell(found.get((strategy, amount))) for amount in amounts]
+                tables.append(f"| {strategy} | " + " | ".join(cells) + " |")
+            tables.append("")
+    return page.replace("<!-- tables -->", "\n".join(tables) or "No sweep has been stored yet.")
+
+
+TITLES = {
+    "pets": "Drawn pets",
+    "digits": "Digits",
+    "ants_bees": "Ants and bees",
+    "cats_dogs": "Cats and dogs",
+    "blood_cells": "Blood cells",
+}
+
+
+def _amount(amount) -> float:
+    return float(amount) if str(amount).isdigit() else float("inf")
+
+
+def _cell(row) -> str:
+    if row is None:
+        return "–"
+    return f"{row['mean']:.3f} ({row['low']:.3f}–{row['high']:.3f}, n={row['n']})"
+
+
+def build(source: Path, quiet: bool) -> int:
+    """Run Jupyter Book; a warning is an error."""
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", source, "--path-output", BUILD, "-W"]
+    command += ["--keep-going", *(["-q"] if quiet else [])]
+    status = subprocess.run(
+        [str(part) for part in command], env=os.environ | {"PYTHONWARNINGS": "ignore"}
+    ).returncode
+    html = BUILD / "_build" / "html"
+    if status == 0:
+        for private in (html / "_sources",):
+            shutil.rmtree(private / "extension", ignore_errors=True)
+        print(f"The site is in {html.relative_to(REPOSITORY)}: open index.html, or make serve-book")
+    return status
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Build the site from the pages and the lessons.")
+    parser.add_argument("--quiet", action="store_true", help="say only what went wrong")
+    chosen = parser.parse_args()
+    source = BUILD / "src"
+    stage(source)
+    return build(source, chosen.quiet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""The site, built from the stored lessons and opened page by page in a browser, from the file
+system: no server, no kernel, no other host."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def site(repository):
+    """The folder of the built site."""
+    pytest.importorskip("jupyter_book", reason="the extra `book` is not installed")
+    script = repository / "book" / "build.py"
+    built = subprocess.run(
+        [sys.executable, script, "--quiet"], cwd=repository, capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return repository / "build" / "book" / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Every page that a reader is led to."""
+    hidden = ("genindex.html", "search.html", "py-modindex.html")
+    found = sorted(site.glob("*.html")) + sorted(site.glob("notebooks/*.html"))
+    return [path for path in found if path.name not in hidden]
+
+
+class Links(HTMLParser):
+    """Targets, anchors, pictures and headings of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.anchors, self.sources, self.speechless = [], set(), [], []
+        self.headings = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.anchors |= {attributes[name] for name in ("id", "name") if attributes.get(name)}
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        if tag in ("img", "script", "iframe") and attributes.get("src"):
+            self.sources.append(attributes["src"])
+        if tag == "link" and attributes.get("rel") in ("stylesheet", "preload"):
+            self.sources.append(attributes["href"])
+        if tag == "img" and "alt" not in attributes:
+            self.speechless.append(attributes.get("src", "")[:60])
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+
+@pytest.fixture(scope="module")
+def parsed(pages):
+    return {path: Links(path.read_text(encoding="utf-8")) for path in pages}
+
+
+def test_every_lesson_is_a_page(repository, site):
+    lessons = sorted(path.stem for path in (repository / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    assert lessons == sorted(path.stem for path in site.glob("notebooks/*.html"))
+
+
+def test_internal_links_and_anchors_resolve(parsed):
+    for path, page in parsed.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                assert parts.scheme in ("http", "https", "mailto") and (parts.netloc or parts.path)
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.is_file(), f"{path.name} links to {link}"
+            if parts.fragment and target in parsed:
+                anchors = parsed[target].anchors
+                assert unquote(parts.fragment) in anchors, f"{path.name} links to {link}"
+
+
+def test_nothing_is_loaded_from_elsewhere(parsed):
+    for path, page in parsed.items():
+        strange = [source[:80] for source in page.sources if re.match(r"(https?:)?//", source)]
+        assert not strange, f"{path.name} loads {strange}"
+
+
+def test_pictures_have_words_and_headings_are_in_order(parsed):
+    for path, page in parsed.items():
+        assert not page.speechless, f"{path.name}: pictures without alternative text"
+        assert page.headings[0] == 1 and page.headings.count(1) == 1, path.name
+        steps = zip(page.headings, page.headings[1:], strict=False)
+        assert all(after <= before + 1 for before, after in steps), f"{path.name}: a level skipped"
+
+
+def test_the_site_is_small(site):
+    megabytes = sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6
+    assert megabytes < 60
+
+
+def test_hints_and_solutions_are_folded_in(parsed, repository):
+    for path, _ in parsed.items():
+        if path.parent.name == "notebooks":
+            text = path.read_text(encoding="utf-8")
+            checks = len(re.findall(r"\.q\d+</span><span class=\"o\">\.</span>.{0,40}check", text))
+            assert text.count("One solution: ") >= max(3, checks), path.name
+
+
+def watched(page):
+    """What goes wrong on a page, as it comes: errors, and requests that leave the machine."""
+    trouble = []
+
+    def requested(request):
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            trouble.append(request.url)
+
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+    page.on("request", requested)
+    return trouble
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_each_page_opens_without_an_error_or_a_request(chromium, pages, theme):
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    for path in pages:
+        page = context.new_page()
+        trouble = watched(page)
+        page.goto(path.as_uri())
+        page.wait_for_load_state("load")
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        for widget in page.locator(".course-widget").all():
+            assert "cannot be shown" not in widget.inner_text(), path.name
+        assert not trouble, f"{path.name}: {trouble}"
+        page.close()
+    context.close()
+
+
+def test_no_page_scrolls_sideways_on_a_phone(chromium, pages):
+    context = chromium.new_context(viewport=PHONE)
+    for path in pages:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wider <= 0, f"{path.name} is {wider} pixels too wide"
+        page.close()
+    context.close()
+
+
+def test_axe_finds_nothing_serious(chromium, pages):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    for path in pages:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        found = axe.run(page).response["violations"]
+        serious = [
+            (v["id"], [node["target"] for node in v["nodes"]][:3])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert not serious, f"{path.name}: {serious}"
+        page.close()
+    context.close()
+
+
+def test_formulas_are_drawn_by_the_browser_itself(parsed):
+    with_formulas = [p for p in parsed if "<math" in p.read_text(encoding="utf-8")]
+    assert all("MathJax" not in p.read_text(encoding="utf-8") for p in parsed)
+    if not with_formulas:
+        pytest.skip("no lesson has a formula yet")
+
+
+def test_search_finds_a_word_of_a_lesson(chromium, site):
+    page = chromium.new_page()
+    page.goto((site / "search.html").as_uri() + "?q=softmax")
+    page.wait_for_selector("#search-results li a", timeout=20_000)
+    assert "softmax" in page.locator("#search-results").inner_text().lower()
+    page.close()
+
+
+def test_the_explorer_answers_without_a_kernel(chromium, site):
+    path = next(site.glob("notebooks/03_*.html"), None)
+    if path is None:
+        pytest.skip("lesson 03 is not stored yet")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    widget = page.locator(".course-widget").first
+    widget.wait_for(timeout=20_000)
+    button = widget.locator("[aria-pressed]").first
+    button.scroll_into_view_if_needed()
+    before = widget.inner_text()
+    button.click()
+    page.wait_for_timeout(200)
+    assert widget.inner_text() != before
+    page.close()
