@@ -215,3 +215,7 @@ def test_trains_on_cuda(backbone, pets):
     assert history["train_loss"][-1] < history["train_loss"][0]
     tl.evaluate(model, pets.test, device="cuda")
     backbone.cpu()
+
+
+def test_five_steps_are_a_run_too(model, pets):
+    assert len(quick(model, pets, epochs=5)) == 5, "PyTorch's one-cycle schedule stumbles there"
