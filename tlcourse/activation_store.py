@@ -28,6 +28,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -160,7 +161,9 @@ class Store:
                     place |= found
                     wanted.difference_update(found)
                     start += shard.shape[0]
-            bad = [shard.path for shard in used if not _still_intact(shard)]
+            with ThreadPoolExecutor() as pool:
+                intact = list(pool.map(_still_intact, used))
+            bad = [shard.path for shard, fine in zip(used, intact, strict=True) if not fine]
             if not bad:
                 positions = np.fromiter((place.get(k, -1) for k in keys), np.int64, len(keys))
                 return used, positions

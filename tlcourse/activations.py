@@ -33,7 +33,12 @@ from .freezing import fingerprint, frozen_prefix
 from .transforms import Augment, Preprocess
 
 DTYPES = ("float32", "float16")
+# Each open map is an open file, of which macOS allows 256 by default.
 _OPEN_MAPS = 128
+# Pages that were read count as memory of the process until their file is unmapped; with a page the
+# kernel maps up to 64 kB around it.
+_MAPPED_BYTES = 256 * 2**20
+_AROUND_BYTES = 2**16
 _live: weakref.WeakSet[Activations] = weakref.WeakSet()
 
 
@@ -65,7 +70,8 @@ class Activations:
         self._shards, self._positions = shards, positions
         self._starts = np.cumsum([0, *(shard.shape[0] for shard in shards)])
         self._maps: dict[int, np.ndarray] = {}
-        # Mapped now, rows stay readable whatever happens to the files.
+        self._touched = 0
+        # Mapped now, the rows of a cache of ordinary size stay readable when its files are removed.
         for number in range(min(len(shards), _OPEN_MAPS)):
             self._rows_of(number)
         _live.add(self)
@@ -92,12 +98,18 @@ class Activations:
         owner = np.searchsorted(self._starts, positions, side="right") - 1
         for number in np.unique(owner):
             here = np.flatnonzero(owner == number)
-            out[here] = self._rows_of(number)[positions[here] - self._starts[number]]
+            rows = self._rows_of(number)
+            out[here] = rows[positions[here] - self._starts[number]]
+            row_bytes = rows.nbytes // len(rows)
+            self._touched += min(len(here) * (row_bytes + _AROUND_BYTES), rows.nbytes)
+            if self._touched > _MAPPED_BYTES:
+                self._maps.clear()
+                self._touched = 0
         return out
 
     def _rows_of(self, number: int) -> np.ndarray:
         if number not in self._maps:
-            if len(self._maps) >= _OPEN_MAPS:  # each open map is an open file
+            if len(self._maps) >= _OPEN_MAPS:
                 self._maps.pop(next(iter(self._maps)))
             try:
                 self._maps[number] = self._shards[number].rows()
