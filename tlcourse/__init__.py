@@ -36,6 +36,7 @@ _HOME = {
     "apply": "applying",
     "train": "applying",
     "claim": "claims",
+    "advise": "advice",
 }
 
 __all__ = ["__version__", *_HOME]

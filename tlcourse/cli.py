@@ -269,3 +269,16 @@ def sweep(chosen) -> int:
     from .sweeps import main
 
     return main(chosen)
+
+
+def _advise_arguments(parser):
+    from .advice import add_arguments
+
+    add_arguments(parser)
+
+
+@command("advise", "measure a folder of photographs, and say what to try first", _advise_arguments)
+def advise(chosen) -> int:
+    from .advice import main
+
+    return main(chosen)

@@ -12,12 +12,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from .case_maps import advice_evidence, case_map
 from .diagrams import STATES, filters, network_diagram, parameter_bars
 from .figures import BLUE, MARKERS, PALETTE, PlotError, in_style, png, shorten, show, thumbnail
 
 __all__ = [
     "STATES",
     "PlotError",
+    "advice_evidence",
+    "case_map",
     "confusion_matrix",
     "filters",
     "history_curves",
