@@ -58,7 +58,13 @@ PARTS = [
     ("head", "new", 0),
 ]
 COUNT = ParameterCount(2100, 10_000, {"stem": (900, 0), "stage1": (9100, 0), "head": (2100, 2100)})
+CELLS = [
+    {"strategy": s, "train_per_class": n, "mean": m, "low": m - 0.1, "high": m + 0.05, "n": 5}
+    for s, n, m in (("frozen", 10, 0.8), ("frozen", 50, 0.85), ("all", 10, 0.7), ("all", 50, 0.9))
+]
 FIGURES = {
+    "heat_map": lambda: plots.heat_map(CELLS, ["frozen", "all", "never"], [10, 50], row_label="r"),
+    "depth_curves": lambda: plots.depth_curves(CELLS, ["frozen", "all", "never"], [10, 50, 90]),
     "picture_grid": lambda: plots.picture_grid([np.zeros((9, 9), np.uint8)] * 7, ["a\nb"] * 7),
     "history_curves": lambda: plots.history_curves(history()),
     "histories": lambda: plots.history_curves({"one": history(), "two": history(0.1)}),
@@ -114,7 +120,10 @@ def test_the_users_style_does_not_reach_the_plots():
         assert FIGURES["spread"]().axes[0].get_facecolor() == (1, 1, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["history_curves", "histories", "confusion_matrix", "spread"])
+@pytest.mark.parametrize(
+    "name",
+    ["history_curves", "histories", "confusion_matrix", "spread", "heat_map", "depth_curves"],
+)
 def test_axes_have_names(name):
     for axes in FIGURES[name]().axes:
         assert axes.get_ylabel() or axes.get_yticklabels()
@@ -265,3 +274,28 @@ def test_a_heavy_picture_is_made_lighter():
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     assert len(data) < buffer.tell() / 2
+
+
+def test_heat_map_shows_means_blanks_and_the_best_of_each_column():
+    axes = FIGURES["heat_map"]().axes[0]
+    assert [t.get_text().split("\n")[0] for t in axes.texts] == [
+        "0.800", "0.850", "0.700", "0.900", "not", "not",
+    ]  # fmt: skip
+    frames = [(round(p.get_x() + 0.47), round(p.get_y() + 0.45)) for p in axes.patches]
+    assert frames == [(0, 0), (1, 1)]
+
+
+def test_depth_curves_draw_no_point_that_was_not_measured():
+    axes = FIGURES["depth_curves"]().axes[0]
+    drawn = {c.get_label(): c.lines[0].get_ydata() for c in axes.containers}
+    assert list(drawn) == ["10", "50"]
+    np.testing.assert_array_equal(drawn["10"], [0.8, 0.7, np.nan])
+    (bars,) = axes.containers[0].lines[2]
+    np.testing.assert_allclose(bars.get_segments()[0][:, 1], [0.7, 0.85])
+
+
+def test_nothing_measured_is_said():
+    with pytest.raises(plots.PlotError, match="nothing was measured"):
+        plots.depth_curves([], ["frozen"], [10])
+    with pytest.raises(plots.PlotError, match="at least one row"):
+        plots.heat_map(CELLS, [], [10])

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from .case_maps import advice_evidence, case_map
 from .diagrams import STATES, filters, network_diagram, parameter_bars
 from .figures import BLUE, MARKERS, PALETTE, PlotError, in_style, png, shorten, show, thumbnail
+from .result_plots import depth_curves, heat_map
 
 __all__ = [
     "STATES",
@@ -22,7 +23,9 @@ __all__ = [
     "advice_evidence",
     "case_map",
     "confusion_matrix",
+    "depth_curves",
     "filters",
+    "heat_map",
     "history_curves",
     "mistaken",
     "mistakes",
