@@ -5,6 +5,7 @@
 # make lessons    execute all lessons and store them, outputs and widgets included, in notebooks/
 # make book       build the site into build/book/_build/html
 # make serve-book show the site at http://127.0.0.1:8000
+# make demo       one page for a classroom, in the browser: choose, train, toggle, compare
 # make format     format the code and the lessons, and mend what ruff can mend
 # make clean      remove what was built and cached, but not .venv and data/
 #
@@ -33,7 +34,7 @@ CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade tor
 CPU_STAMP = -cpu
 endif
 
-.PHONY: help lab test test-gpu course lessons book serve-book format clean
+.PHONY: help lab test test-gpu course lessons book serve-book demo format clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -59,6 +60,9 @@ lessons: $(VENV)/.lab$(CPU_STAMP)
 
 book: $(VENV)/.book$(CPU_STAMP)
 	$(BIN)/python book/build.py --quiet
+
+demo: $(VENV)/.lab$(CPU_STAMP)
+	$(BIN)/voila demo/classroom.ipynb --Voila.ip=127.0.0.1 --preheat_kernel=True --pool_size=1
 
 serve-book:
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/book/_build/html 8000

@@ -1,5 +1,8 @@
 """Widgets for learners, teachers and readers: thin views over functions tested by themselves."""
 
+from .case_map import CaseMap
+from .classroom import classroom
 from .explorer import FreezeExplorer
+from .look_inside import LookInside
 
-__all__ = ["FreezeExplorer"]
+__all__ = ["CaseMap", "FreezeExplorer", "LookInside", "classroom"]

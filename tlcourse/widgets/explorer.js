@@ -35,8 +35,9 @@ class ExplorerView {
       this.showRuns();
     });
     this.handlers = {
-      "change:network": () => this.build(),
-      "change:datasets": () => this.build(),
+      // Other stages are drawn anew; another number of classes only changes figures.
+      "change:network": () => (this.isDrawn() ? this.update() : this.build()),
+      "change:datasets": () => this.update(),
       "change:choice": () => this.update(),
       "change:measured": () => this.update(),
       "change:runs": () => this.showRuns(),
@@ -69,13 +70,20 @@ class ExplorerView {
     store(this.model, { choice });
   }
 
+  isDrawn() {
+    const { stages } = this.network;
+    return JSON.stringify(stages) === JSON.stringify(this.drawn);
+  }
+
   build() {
     this.focused = 0;
+    this.drawn = this.network.stages;
+    this.root.dataset.layout = this.model.get("layout_name");
     this.root.replaceChildren(
       this.buildPatterns(),
       this.buildHeader(),
       this.buildStrip(),
-      this.buildControls(),
+      (this.controls = this.buildControls()),
       (this.warningList = h("ul", { class: "tlx-warnings", "aria-label": "Warnings" })),
       this.buildCards(),
       h("div", { class: "tlx-below" }, this.buildCode(), this.buildTraining()),
@@ -327,16 +335,17 @@ class ExplorerView {
       }));
     this.sizeSelect = select([], "", (value) =>
       this.change((choice) => { choice.per_class = Number(value); }));
+    const where = h("div", { class: "tlx-where" },
+      labelled("Data set", this.datasetSelect),
+      labelled("Pictures a class", this.sizeSelect));
+    if (this.model.get("layout_name") === "classroom") this.controls.prepend(where);
     return h("div", { class: "tlx-cards" },
       card("parameters", "Parameters"),
       card("work", "Work of an epoch"),
       card("cache", "Cache"),
       card("seconds", "Time of an epoch, estimated"),
       card("memory", "Memory"),
-      card("measured", "Accuracy, measured",
-        h("div", { class: "tlx-where" },
-          labelled("Data set", this.datasetSelect),
-          labelled("Pictures a class", this.sizeSelect))));
+      card("measured", "Accuracy, measured", this.model.get("layout_name") === "lesson" ? where : ""));
   }
 
   buildCode() {
@@ -364,7 +373,7 @@ class ExplorerView {
         setText(said, "Selected: copy it with Ctrl+C or ⌘C.");
       }
     };
-    return h("details", { class: "tlx-code", open: true },
+    return h("details", { class: "tlx-code", open: this.model.get("layout_name") === "lesson" },
       h("summary", {}, "The same in code"),
       h("div", { class: "tlx-presets", role: "group", "aria-label": "Code" },
         ...tabs, h("button", { type: "button", class: "tlx-copy", onclick: copy }, "Copy"), said),

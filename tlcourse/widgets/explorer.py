@@ -42,6 +42,11 @@ class FreezeExplorer(CourseWidget):
         Side of the pictures in pixels (None: the data's, the model's, the network's own).
     epochs, seconds
         A run that the Train button starts ends with whichever is over first.
+    datasets
+        Data sets to choose from where `data` is a function: dicts with name, title, classes (their
+        number) and sizes (pictures a class). None: those with measured results.
+    layout
+        "lesson", or "classroom": training comes right after the network, the code is folded.
 
     Attributes
     ----------
@@ -65,6 +70,7 @@ class FreezeExplorer(CourseWidget):
     run_state = traitlets.Unicode("idle").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     can_train = traitlets.Bool(False).tag(sync=True)
+    layout_name = traitlets.Enum(("lesson", "classroom"), "lesson").tag(sync=True)
 
     def __init__(
         self,
@@ -77,6 +83,8 @@ class FreezeExplorer(CourseWidget):
         size: int | None = None,
         epochs: int = 15,
         seconds: float = 10.0,
+        datasets: Sequence[dict] | None = None,
+        layout: str = "lesson",
     ):
         if not isinstance(network, StagedNetwork):
             raise ExplorerError(
@@ -100,8 +108,9 @@ class FreezeExplorer(CourseWidget):
             network=described,
             choice=choice,
             measured=measured,
-            datasets=data_sets(measured, choice),
+            datasets=list(datasets or data_sets(measured, choice)),
             can_train=data is not None,
+            layout_name=layout,
         )
         if isinstance(network, TransferModel):
             self._followed = network
@@ -228,12 +237,21 @@ class FreezeExplorer(CourseWidget):
 
     @traitlets.observe("choice")
     def _write_model(self, _) -> None:
+        if self._followed is None:
+            self._count_classes()
         if self._followed is None or not self._writing:
             return
         try:
             sync.write_frozen(self._followed, self.choice)
         except (CourseError, AttributeError) as error:
             self.message = f"The model could not be changed: {error}"
+
+    def _count_classes(self) -> None:
+        for chosen in self.datasets:
+            if chosen["name"] == self.choice["dataset"]:
+                classes = chosen.get("classes", self.network["classes"])
+                if classes != self.network["classes"]:
+                    self.network = {**self.network, "classes": classes}
 
     # ---- training
 
@@ -266,6 +284,8 @@ class FreezeExplorer(CourseWidget):
             return self.build(data.classes), data
 
         label = costs.strategy_name(self.network, choice) or "mixture"
+        if self._pictures is None:
+            label += f", {choice['dataset']}, {choice['per_class']} a class"
         self._trainer.start(label, prepare, size=self.network["size"], **self._limits)
 
     def stop(self) -> None:

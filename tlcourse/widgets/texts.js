@@ -6,7 +6,7 @@ const trim = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 
 export function formatCount(n) {
   if (n >= 999500) return `${trim(n / 1e6)} M`;
-  return n >= 9995 ? `${trim(n / 1e3)} k` : `${n}`;
+  return n >= 9995 ? `${trim(n / 1e3)} k` : n.toLocaleString("en");
 }
 
 export function formatBytes(n) {

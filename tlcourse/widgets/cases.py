@@ -1,0 +1,114 @@
+"""The case map's table: from the size and the similarity of data to a recommended strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import CourseError
+
+#: Where 'small' ends (training pictures a class) and 'similar' begins (0 to 1).
+PER_CLASS, SIMILARITY = 40, 0.5
+LARGEST = 1000
+
+
+class CaseMapError(CourseError, ValueError):
+    """Points or regions that cannot be drawn."""
+
+
+def four_cases(per_class: float = PER_CLASS, similarity: float = SIMILARITY) -> list[dict]:
+    """The four cases as regions: title, strategy, why, and from-to of `per_class`, `similarity`.
+
+    Parameters
+    ----------
+    per_class, similarity
+        Where the cases meet.
+    """
+    small, large = [1, per_class], [per_class, LARGEST]
+    different, similar = [0, similarity], [similarity, 1]
+    return [
+        _region("small, similar", "linear_probe", small, similar)
+        | {
+            "why": "The features fit and there are too few pictures to improve them: freeze all, "
+            "train the new softmax."
+        },
+        _region("large, similar", "finetune_all", large, similar)
+        | {
+            "why": "The features fit and there are pictures enough to adapt them: start from the "
+            "pretrained weights and train all, at a low learning rate."
+        },
+        _region("small, different", "cut_stage5", small, different)
+        | {
+            "why": "The late features are about other things, the early ones are about edges and "
+            "textures: cut early and train a linear classifier there."
+        },
+        _region("large, different", "finetune_all", large, different)
+        | {
+            "why": "There are pictures enough to train everything; pretrained weights are still "
+            "the better start, and seldom a worse one than random weights."
+        },
+    ]
+
+
+def _region(title: str, strategy: str, per_class: list, similarity: list) -> dict:
+    return {
+        "title": title,
+        "strategy": strategy,
+        "per_class": per_class,
+        "similarity": similarity,
+    }
+
+
+def check_regions(regions: Sequence[dict]) -> list[dict]:
+    """Return the regions; raises `CaseMapError` naming one that is not complete."""
+    for region in regions:
+        missing = {"title", "strategy", "why", "per_class", "similarity"} - set(region)
+        if missing:
+            raise CaseMapError(
+                f"region {region.get('title', region)!r} lacks {', '.join(sorted(missing))}"
+            )
+    return list(regions)
+
+
+def check_points(points: Sequence[dict]) -> list[dict]:
+    """Return the points; raises `CaseMapError` naming one that is not complete or off the map."""
+    for point in points:
+        missing = {"name", "per_class", "similarity", "scores"} - set(point)
+        if missing:
+            raise CaseMapError(
+                f"point {point.get('name', point)!r} lacks {', '.join(sorted(missing))}"
+            )
+        if not (1 <= point["per_class"] and 0 <= point["similarity"] <= 1):
+            raise CaseMapError(
+                f"point {point['name']!r}: per_class={point['per_class']} must be at least 1 and "
+                f"similarity={point['similarity']} between 0 and 1"
+            )
+    return list(points)
+
+
+def region_at(regions: Sequence[dict], per_class: float, similarity: float) -> dict | None:
+    """The first region that holds a size and a similarity; the largest and 1 belong to the last."""
+    for region in regions:
+        if all(
+            low <= value < high or value == high == most
+            for value, (low, high), most in (
+                (per_class, region["per_class"], LARGEST),
+                (similarity, region["similarity"], 1),
+            )
+        ):
+            return region
+    return None
+
+
+def nearest_point(points: Sequence[dict], per_class: float, similarity: float) -> int | None:
+    """Position of the measured point that lies nearest on the map, sizes taken by their logarithm.
+
+    A tenfold size counts as much as a third of the range of similarity.
+    """
+    from math import log10
+
+    def distance(point):
+        return (log10(point["per_class"]) - log10(per_class)) ** 2 / 9 + (
+            point["similarity"] - similarity
+        ) ** 2
+
+    return min(range(len(points)), key=lambda i: distance(points[i]), default=None)

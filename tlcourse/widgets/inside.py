@@ -1,0 +1,101 @@
+"""What a network makes of one picture: classes, activation maps, and its neighbours."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..activations import cache_activations
+from ..backbones import Backbone
+from ..datasets import ImageSet
+
+#: Channels shown of each stage; side of their maps, and what lies between them, in pixels.
+CHANNELS, MAP_SIDE, MAP_GAP = 6, 42, 3
+THUMBNAIL = 96
+
+
+def top_classes(probabilities: np.ndarray, classes: Sequence[str], count: int = 5) -> list[dict]:
+    """The most probable classes: dicts of `name` and `probability`, the most probable first."""
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return [{"name": str(classes[i]), "probability": float(probabilities[i])} for i in order]
+
+
+@torch.inference_mode()
+def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], np.ndarray]:
+    """Send a picture through the stages.
+
+    Returns
+    -------
+    maps : list of dict
+        For each stage `name`, `shape` ([C, H, W]) and `picture`: its most active channels side by
+        side, as a data URI.
+    features : np.ndarray
+        float32 (C,): the activations after the last stage, averaged over the picture.
+    """
+    device = next(network.parameters()).device
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        x = network.spec.preprocess.at(size)(image)[None].to(device)
+        maps = []
+        for name, stage in network.stages.named_children():
+            x = stage(x)
+            shown = strip(x[0].float().cpu().numpy())
+            maps.append({"name": name, "shape": list(x.shape[1:]), "picture": data_uri(shown)})
+        return maps, x[0].float().mean((1, 2)).cpu().numpy()
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def strip(activations: np.ndarray, channels: int = CHANNELS) -> Image.Image:
+    """The channels that vary most over the picture, side by side, each from black to white."""
+    most = np.argsort(-activations.std((1, 2)), kind="stable")[:channels]
+    tiles = []
+    for channel in activations[most]:
+        low, high = channel.min(), channel.max()
+        grey = (channel - low) / (high - low) if high > low else np.zeros_like(channel)
+        tile = Image.fromarray(np.round(255 * grey).astype(np.uint8))
+        # Larger maps are averaged, smaller ones shown as the squares they are.
+        large = max(tile.size) > MAP_SIDE
+        how = Image.Resampling.BOX if large else Image.Resampling.NEAREST
+        tiles.append(tile.resize((MAP_SIDE, MAP_SIDE), how))
+    width = len(tiles) * (MAP_SIDE + MAP_GAP) - MAP_GAP
+    shown = Image.new("LA", (width, MAP_SIDE), (0, 0))  # transparent between the maps
+    for i, tile in enumerate(tiles):
+        shown.paste(tile, (i * (MAP_SIDE + MAP_GAP), 0), Image.new("L", tile.size, 255))
+    return shown
+
+
+def nearest(features: np.ndarray, gallery: np.ndarray, count: int = 5) -> list[tuple[int, float]]:
+    """Rows of the gallery (N, C) with the largest cosine similarity to features (C,)."""
+    lengths = np.linalg.norm(gallery, axis=1) * np.linalg.norm(features)
+    cosine = gallery @ features / np.maximum(lengths, 1e-12)
+    return [(int(i), float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:count]]
+
+
+def gallery_features(backbone: Backbone, images: ImageSet, size: int) -> np.ndarray:
+    """Pooled activations (N, C) after the last stage, from the cache where they are there."""
+    return cache_activations(backbone, images, size=size, progress=False).numpy()
+
+
+def thumbnail(image: Image.Image) -> str:
+    """A small square of a picture, as a data URI."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    shown = square.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS).convert("RGB")
+    return data_uri(shown, "JPEG")
+
+
+def data_uri(image: Image.Image, form: str = "PNG") -> str:
+    """A picture as text that a page can show."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, optimize=True, quality=80)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/{form.lower()};base64,{text}"

@@ -1,0 +1,183 @@
+"""Look inside: what the 1000-way softmax and your own head say of a picture, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import traitlets
+from PIL import Image
+
+from ..backbones import Backbone
+from ..batches import input_size
+from ..datasets import ImageSet, ImageSplits
+from ..errors import CourseError
+from ..evaluation import predict
+from ..heads import TransferModel
+from ..photos import decode_photo
+from . import inside
+from .assets import CourseWidget, join_scripts, join_styles
+
+#: Largest file that is taken from the page, in bytes, and pictures kept at once.
+LARGEST_FILE = 25_000_000
+PICTURES = 12
+
+
+class LookInsideError(CourseError, ValueError):
+    """Something that cannot be looked into."""
+
+
+class LookInside(CourseWidget):
+    """Choose or drop in a picture: classes, activation maps by stage, nearest training pictures.
+
+    Parameters
+    ----------
+    backbone
+        The pretrained network; its classifier is the 1000-way softmax.
+    model
+        Your own model, whose head has its say too.
+    data
+        An `ImageSplits` (the neighbours come from its training pictures, a few of its validation
+        pictures are offered) or an `ImageSet` (both come from it).
+    pictures
+        More pictures to offer: (name, PIL picture) pairs.
+    offered
+        How many pictures of the data to offer. What is known of those offered at first is stored
+        with the notebook, so that a page without a kernel shows it.
+
+    Raises
+    ------
+    LookInsideError
+        Where the backbone is not a `Backbone`, or the model's classes are missing.
+    """
+
+    _esm = join_scripts("dom.js", "look_inside.js")
+    _css = join_styles("widgets.css", "look_inside.css")
+
+    pictures = traitlets.List().tag(sync=True)
+    results = traitlets.List().tag(sync=True)
+    selected = traitlets.Int(0).tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        model: TransferModel | None = None,
+        data: ImageSplits | ImageSet | None = None,
+        *,
+        pictures: Sequence[tuple[str, Image.Image]] = (),
+        offered: int = 3,
+    ):
+        if not isinstance(backbone, Backbone):
+            raise LookInsideError(
+                f"a {type(backbone).__name__} has no 1000-way softmax; give "
+                "tl.load_backbone(...), and your own model as the second argument"
+            )
+        if model is not None and not isinstance(model, TransferModel):
+            raise LookInsideError(
+                f"your model must come from tl.replace_head(...), not be a {type(model).__name__}"
+            )
+        self._backbone, self._model = backbone, model
+        splits = isinstance(data, ImageSplits)
+        self._gallery: ImageSet | None = data.train if splits else data
+        self._features = None
+        self._images = [(str(name), image.convert("RGB")) for name, image in pictures]
+        self._images += _offered(data.validation if splits else data, offered)
+        super().__init__()
+        self._publish([None] * len(self._images))
+        for position in range(len(self._images)):
+            self._look(position)
+
+    def add(self, image: Image.Image, name: str = "picture") -> None:
+        """Add a picture, and look at it; the oldest that was added goes where there are many."""
+        results = list(self.results)
+        if len(self._images) >= PICTURES:
+            del self._images[0], results[0]
+        self._images.append((name, image.convert("RGB")))
+        self._publish([*results, None])
+        self.selected = len(self._images) - 1
+
+    def update(self) -> None:
+        """Look at all pictures again: the model has been trained since."""
+        for position in range(len(self._images)):
+            self._look(position)
+
+    def handle(self, content, buffers) -> None:
+        if content.get("do") != "picture":
+            return
+        name = str(content.get("name", "picture"))
+        data = bytes(buffers[0]) if buffers else b""
+        if len(data) > LARGEST_FILE:
+            self.message = f"{name} is larger than {LARGEST_FILE // 10**6} MB; make it smaller."
+            return
+        try:
+            self.add(decode_photo(data, name, at_least=512), name)
+        except CourseError as error:
+            self.message = str(error)
+
+    @traitlets.observe("selected")
+    def _selected(self, change) -> None:
+        if 0 <= change["new"] < len(self._images) and self.results[change["new"]] is None:
+            self._look(change["new"])
+
+    def _publish(self, results: list) -> None:
+        thumbnails = {p["name"]: p["thumbnail"] for p in self.pictures}
+        with self.hold_sync():
+            self.results = results
+            self.pictures = [
+                {"name": name, "thumbnail": thumbnails.get(name) or inside.thumbnail(image)}
+                for name, image in self._images
+            ]
+
+    def _look(self, position: int) -> None:
+        name, image = self._images[position]
+        try:
+            result = self._analyse(image)
+        except (CourseError, RuntimeError, AttributeError) as error:
+            self.message = f"{name}: {error}"
+            return
+        results = list(self.results)
+        results[position] = result
+        with self.hold_sync():
+            self.results, self.message = results, ""
+
+    def _analyse(self, image: Image.Image) -> dict:
+        backbone, model = self._backbone, self._model
+        size = input_size(backbone, self._gallery or [], None)
+        maps, features = inside.look(backbone, image, size)
+        softmax = predict(backbone, [image], size=size)[0]
+        result = {"maps": maps, "imagenet": inside.top_classes(softmax, backbone.classes)}
+        result["size"] = size
+        if model is not None:
+            own = predict(model, [image], size=input_size(model, self._gallery or [], None))[0]
+            result["own"] = inside.top_classes(own, model.classes)
+        if self._gallery is not None and len(self._gallery):
+            result["nearest"] = self._nearest(features, size)
+        return result
+
+    def _nearest(self, features, size: int) -> list[dict]:
+        gallery = self._gallery
+        if self._features is None:
+            self._features = inside.gallery_features(self._backbone, gallery, size)
+        return [
+            {
+                "class": gallery.classes[gallery.labels[row]],
+                "similarity": similarity,
+                "thumbnail": inside.thumbnail(gallery.image(row)),
+            }
+            for row, similarity in inside.nearest(features, self._features)
+        ]
+
+
+def _offered(images: ImageSet | None, count: int) -> list[tuple[str, Image.Image]]:
+    """One picture of each class, then the second of each, up to `count`."""
+    if images is None:
+        return []
+    seen: dict[int, int] = {}
+    ranked = []
+    for i, label in enumerate(images.labels):
+        seen[label] = seen.get(label, 0) + 1
+        ranked.append((seen[label], int(label), i))
+    return [
+        (f"{images.classes[label]} {rank}", images.image(i))
+        for rank, label, i in sorted(ranked)[:count]
+    ]
