@@ -211,9 +211,12 @@ def test_the_rule(changed, strategy):
 
 
 def test_an_earlier_stage_must_be_clearly_better():
-    assert best_probe(evidence(last=0.7, best=0.95)).stage == "stage5"
-    assert best_probe(evidence(last=0.90, best=0.91)).stage == "stage8"
-    assert best_probe(evidence(last=0.7, best=0.8, n=10)).stage == "stage8"  # too few to tell
+    few = evidence(last=0.7, best=0.8, n=10)  # one picture more
+    assert best_probe(few, similar=True).stage == "stage8"
+    assert best_probe(few, similar=False).stage == "stage5"
+    for similar in (True, False):
+        assert best_probe(evidence(last=0.7, best=0.95), similar).stage == "stage5"
+        assert best_probe(evidence(last=0.90, best=0.91), similar).stage == "stage8"
 
 
 @pytest.mark.parametrize(

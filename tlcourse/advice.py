@@ -182,7 +182,7 @@ def advise(
     sample = draw_sample(images, seed)
     evidence = measure(sample, device=device, seed=seed, progress=progress)
     similarity, error, certainty = _similarity(evidence, seed)
-    best = best_probe(evidence, seed)
+    best = best_probe(evidence, similarity >= SIMILAR, seed)
     per_class = _different(images, sample, evidence.sources)
     classes = len(np.unique(images.labels))
     strategy, reasons = recommend(
@@ -272,16 +272,17 @@ def recommend(
     )
 
 
-def best_probe(evidence: Evidence, seed: int = 0) -> Probe:
-    """Choose where to cut: at the last stage, unless an earlier one is clearly better.
+def best_probe(evidence: Evidence, similar: bool, seed: int = 0) -> Probe:
+    """Choose where to cut: at the last stage, unless an earlier one is better by `MARGIN`.
 
-    Clearly: by more than `MARGIN`, and by more than the standard error of the difference, since few
-    pictures cannot tell which stage is best.
+    Where pictures are similar to those of ImageNet, the last stages are the ones to expect, and the
+    earlier one must also lead by two standard errors: thirty pictures cannot tell stages apart.
     """
     probes = evidence.of("imagenet")
     best, last = max(probes, key=lambda probe: probe.accuracy), probes[-1]
     difference = evidence.resampled((best, last), seed) @ (1, -1)
-    return best if best.accuracy - last.accuracy > max(MARGIN, difference.std()) else last
+    needed = max(MARGIN, 2 * difference.std()) if similar else MARGIN
+    return best if best.accuracy - last.accuracy > needed else last
 
 
 def _similarity(evidence: Evidence, seed: int) -> tuple[float, float, float]:

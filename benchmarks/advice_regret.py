@@ -1,0 +1,168 @@
+"""How far the advice is from the best strategy found by trying all: data/results/advice.csv.
+
+    python benchmarks/advice_regret.py [--again] [--dataset pets ants_bees]
+
+For each data set, number of pictures and seed of data/results/sweep.csv, `tlcourse.advise` sees the
+training pictures of that run and names a strategy. Regret is the best mean test accuracy over the
+strategies tried there minus that of the strategy named. Three plain rules are judged in the same
+way. What was advised on is kept: only new rows are measured, unless `--again` is given; strategies
+and regrets are always derived anew. The rule was developed on the data sets in `DEVELOPED_ON`;
+all others were held out.
+"""
+
+import argparse
+import csv
+import os
+from pathlib import Path
+
+from tlcourse.advice import advise, recommend
+from tlcourse.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
+from tlcourse.results import load_results, summarise
+from tlcourse.sweep_data import DATASETS, Pictures, Run, shared_root
+
+TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"
+DEVELOPED_ON = ("pets", "ants_bees")
+SEEDS = range(3)
+ALWAYS = (10, 50)  # pictures a class that are advised on whether the sweep has come there or not
+# What a person would call them, for the textbook's rule.
+SIMILAR_BY_EYE = {"pets": True, "ants_bees": True, "cats_dogs": True}
+TEXTBOOK_LARGE = 50  # pictures a class
+# A cell is judged where these were tried, or the best of it is not known.
+NEEDED = ("linear_probe", "cut_stage5", "cut_stage7", "finetune_all")
+
+
+def textbook(dataset: str, train_per_class: int) -> str:
+    """The four cases with a fixed threshold, and similarity as a person sees it."""
+    if train_per_class >= TEXTBOOK_LARGE:
+        return "finetune_all"
+    return "linear_probe" if SIMILAR_BY_EYE.get(dataset) else "cut_stage5"
+
+
+def measure(run: Run, pictures: Pictures) -> dict:
+    """What the advice measures on the training pictures of a run."""
+    found = advise(pictures.load(run).train, seed=run.seed, progress=False)
+    return {
+        "dataset": run.dataset,
+        "train_per_class": run.train_per_class,
+        "seed": run.seed,
+        "size": found.size,
+        "similarity": round(found.similarity, 4),
+        "similarity_error": round(found.similarity_error, 4),
+        "borderline": " ".join(found.borderline),
+        "case": found.case,
+        "stage": found.best_stage,
+        "probe_accuracy": round(found.accuracy, 4),
+        "recognised": round(found.evidence.recognised, 4),
+        "seconds": round(found.seconds, 1),
+    }
+
+
+def derive(row: dict, tried: dict[str, float]) -> dict:
+    """Strategy and regrets of a row; empty where the sweep has not tried what is needed.
+
+    Parameters
+    ----------
+    tried
+        Mean test accuracy by strategy, for this data set and number of pictures.
+    """
+    advised, _ = recommend(
+        size=row["size"],
+        similarity=row["similarity"],
+        stage=row["stage"],
+        accuracy=row["probe_accuracy"],
+        recognised=row["recognised"],
+    )
+    derived = dict.fromkeys(DERIVED)
+    derived |= {"held_out": row["dataset"] not in DEVELOPED_ON, "advised": advised}
+    if any(name not in tried for name in (*NEEDED, advised)):
+        return row | derived
+    best = max(tried, key=tried.get)
+    named = {
+        "regret": advised,
+        "regret_linear_probe": "linear_probe",
+        "regret_finetune_all": "finetune_all",
+        "regret_textbook": textbook(row["dataset"], row["train_per_class"]),
+    }
+    regrets = {column: round(tried[best] - tried[name], 4) for column, name in named.items()}
+    about = {"best": best, "best_accuracy": round(tried[best], 4), "tried": len(tried)}
+    return row | derived | about | regrets
+
+
+def read_measured(path: Path) -> dict[tuple, dict]:
+    """The measured columns of a table, by data set, pictures a class and seed."""
+    rows = load_regrets(path) if path.is_file() else []
+    key = ("dataset", "train_per_class", "seed")
+    return {
+        tuple(row[name] for name in key): {name: row[name] for name in MEASURED} for row in rows
+    }
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """Replace the table at once, so that a reader never sees half of it."""
+    beside = path.with_suffix(".part")
+    with beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*MEASURED, *DERIVED], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(beside, path)
+
+
+def cells(datasets) -> dict[tuple[str, int], dict[str, float]]:
+    """Mean test accuracy by strategy, for each data set and number of pictures of the sweep."""
+    found: dict[tuple[str, int], dict[str, float]] = {
+        (dataset, number): {} for dataset in datasets for number in ALWAYS
+    }
+    by = ("dataset", "train_per_class", "strategy")
+    for row in summarise(load_results(), by=by):
+        if row["dataset"] in datasets:
+            found.setdefault((row["dataset"], row["train_per_class"]), {})[row["strategy"]] = row[
+                "mean"
+            ]
+    return found
+
+
+def summary(rows: list[dict]) -> str:
+    """Mean regret of the advice and of the plain rules, developed on and held out."""
+    lines = []
+    for held_out, about in ((False, "developed on"), (True, "held out"), (None, "all")):
+        part = judged(rows, held_out)
+        if not part:
+            lines.append(f"{about}: nothing measured yet")
+            continue
+        places = len({(row["dataset"], row["train_per_class"]) for row in part})
+        means = [f"{RULES[rule]} {100 * mean:.1f}" for rule, mean in mean_regrets(part).items()]
+        lines.append(
+            f"{about}: mean regret in points: {', '.join(means)} ({places} data sets and sizes, "
+            f"{len(part)} advices, the worst {100 * max(row['regret'] for row in part):.1f})"
+        )
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--again", action="store_true", help="measure all rows again")
+    parser.add_argument("--dataset", nargs="+", choices=DATASETS, default=list(DATASETS))
+    parser.add_argument("--output", type=Path, default=TABLE)
+    chosen = parser.parse_args()
+    tried = cells(DATASETS)
+    measured = read_measured(chosen.output)
+    pictures = Pictures()
+    for dataset, number in sorted(tried, key=lambda cell: (list(DATASETS).index(cell[0]), cell[1])):
+        folder = DATASETS[dataset].folder
+        absent = folder and not (shared_root() / folder).is_dir()
+        for seed in SEEDS:
+            key = (dataset, number, seed)
+            known = key in measured and not chosen.again
+            if dataset not in chosen.dataset or known or absent:
+                continue
+            measured[key] = measure(Run(dataset, "linear_probe", number, seed), pictures)
+            print(*measured[key].values(), flush=True)
+            write(chosen.output, [derive(row, tried.get(k[:2], {})) for k, row in measured.items()])
+    order = sorted(measured, key=lambda key: (list(DATASETS).index(key[0]), *key[1:]))
+    rows = [derive(measured[key], tried.get(key[:2], {})) for key in order]
+    write(chosen.output, rows)
+    print(summary(load_regrets(chosen.output)))
+
+
+if __name__ == "__main__":
+    main()
