@@ -77,9 +77,11 @@ class Build:
             self.todo = [(i, view) for i in range(count) for view in self.views]
             return
         unknown = [i for i, digest in enumerate(self._digests) if digest is None]
+        # In portions: handing a thread one picture takes longer than a small picture's digest.
         with ThreadPoolExecutor(engines.worker_count()) as pool:
-            for i, digest in zip(unknown, pool.map(self.images.digest, unknown), strict=True):
-                self._digests[i] = digest
+            for part in pool.map(self._digest_all, _chunks(unknown, 64)):
+                for i, digest in part:
+                    self._digests[i] = digest
         keys = [row_key(digest, view) for view in self.views for digest in self._digests]
         self.shards, self.positions = self.store.locate(keys)
         first_of: dict[bytes, tuple[int, int | None]] = {}
@@ -87,6 +89,9 @@ class Build:
             view, i = divmod(int(place), count)
             first_of.setdefault(keys[place], (i, self.views[view]))
         self.todo = sorted(first_of.values(), key=lambda item: (item[0], item[1] or 0))
+
+    def _digest_all(self, indices: Sequence[int]) -> list[tuple[int, str]]:
+        return [(i, self.images.digest(i)) for i in indices]
 
     def compute(self, todo: Sequence[tuple[int, int | None]], progress: bool) -> None:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""

@@ -1,0 +1,65 @@
+"""A cache of rows that nobody computed, to measure what is done with rows.
+
+Pictures are numbers whose content nobody looks at; their rows are drawn at random, with classes
+that a linear classifier separates well but not perfectly, and written where `cache_activations`
+looks for them.
+"""
+
+import hashlib
+
+import numpy as np
+
+import tlcourse as tl
+from tlcourse.activation_build import row_key
+from tlcourse.activation_store import Store, rows_per_shard
+from tlcourse.activations import describe, folder_name
+from tlcourse.cache_housekeeping import default_directory
+from tlcourse.datasets import ImageSet, ImageSplits
+
+CLASSES = tuple("0123456789")
+WIDTH = 1280
+
+
+class NumberSource:
+    """Pictures that are only ever asked for their digests."""
+
+    def digest(self, row):
+        return hashlib.sha256(b"number %d" % row).hexdigest()
+
+
+def splits(train: int, validation: int) -> ImageSplits:
+    """Data of as many numbers, in ten classes."""
+    labels = np.random.default_rng(0).integers(0, len(CLASSES), train + validation)
+    images = ImageSet(CLASSES, labels, NumberSource())
+    parts = [images.subset(np.arange(*span)) for span in ((0, train), (train, train + validation))]
+    return ImageSplits("planted", CLASSES, *parts, images.subset([]))
+
+
+def draw_rows(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Float32 (len(labels), 1280), between 0 and 6 as the network's activations are."""
+    fixed = np.random.default_rng(0)
+    mixing = fixed.normal(size=(64, WIDTH)).astype(np.float32) / 8
+    centres = fixed.normal(size=(len(CLASSES), 64)).astype(np.float32) * 0.45
+    rng = np.random.default_rng([1, seed])
+    hidden = centres[labels] + rng.standard_normal((len(labels), 64), np.float32)
+    noise = 0.3 * rng.standard_normal((len(labels), WIDTH), np.float32)
+    return np.clip(hidden @ mixing + noise, 0, 6)
+
+
+def plant(data: ImageSplits, backbone) -> int:
+    """Write a row for every picture; returns the bytes."""
+    preprocess, cut = backbone.spec.preprocess, backbone.stage_names[-1]
+    meaning = describe(backbone, cut, True, preprocess)
+    store = Store(default_directory().resolve() / folder_name(meaning))
+    for images in (data.train, data.validation):
+        step = rows_per_shard(len(images), WIDTH * 4)
+        for start in range(0, len(images), step):
+            part = np.arange(start, min(start + step, len(images)))
+            keys = [row_key(images.digest(i), None) for i in part]
+            store.add(keys, draw_rows(images.labels[part], int(images.rows[start])))
+    return (len(data.train) + len(data.validation)) * WIDTH * 4
+
+
+def model_for(data: ImageSplits, backbone):
+    model = tl.replace_head(backbone, data.classes)
+    return tl.freeze(model, through=model.stage_names[-1])
