@@ -68,12 +68,14 @@ class PixelSource:
         return Image.fromarray(pixels), _pixel_digest(pixels)
 
     def _pixels(self, row):
-        if row not in self._kept:
+        # Threads read pictures at the same time, so each step may find another's work done.
+        pixels = self._kept.get(row)
+        if pixels is None:
             pixels = self.pixels(row)
             if len(self._kept) * pixels.nbytes >= self.memory:
-                self._kept.pop(next(iter(self._kept)))
+                self._kept.pop(list(self._kept)[0], None)
             self._kept[row] = pixels
-        return self._kept[row]
+        return pixels
 
 
 class DrawnPetSource(PixelSource):
