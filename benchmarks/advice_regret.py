@@ -73,7 +73,7 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
         recognised=row["recognised"],
     )
     derived = dict.fromkeys(DERIVED)
-    derived |= {"held_out": row["dataset"] not in DEVELOPED_ON, "advised": advised}
+    derived |= {"best": "", "held_out": row["dataset"] not in DEVELOPED_ON, "advised": advised}
     if any(name not in tried for name in (*NEEDED, advised)):
         return row | derived
     best = max(tried, key=tried.get)

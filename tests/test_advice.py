@@ -190,6 +190,16 @@ def test_a_probe_finds_what_is_there():
     assert np.isfinite(named_right(np.zeros((60, 4)), labels, np.arange(60))).all()
 
 
+def test_turning_the_channels_changes_no_probe(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels, sources = np.repeat([0, 1, 2], 20), np.arange(60)
+    features = rng.normal(size=(60, 90)) + 0.5 * rng.normal(size=(3, 90))[labels]
+    turned = named_right(features, labels, sources)
+    monkeypatch.setattr(np.linalg, "svd", lambda matrix, **_: (matrix, 1.0, None))
+    assert np.array_equal(named_right(features, labels, sources), turned)
+    assert 0.5 < turned.mean() < 1
+
+
 RULE = {"similarity": 0.8, "stage": "stage8", "accuracy": 0.9, "recognised": 0.5}
 
 

@@ -62,6 +62,7 @@ CELLS = [
     {"strategy": s, "train_per_class": n, "mean": m, "low": m - 0.1, "high": m + 0.05, "n": 5}
     for s, n, m in (("frozen", 10, 0.8), ("frozen", 50, 0.85), ("all", 10, 0.7), ("all", 50, 0.9))
 ]
+PLACE = {"name": "a$x$", "size": 30, "similarity": 0.5, "similarity_error": 0.2}
 FIGURES = {
     "heat_map": lambda: plots.heat_map(CELLS, ["frozen", "all", "never"], [10, 50], row_label="r"),
     "depth_curves": lambda: plots.depth_curves(CELLS, ["frozen", "all", "never"], [10, 50, 90]),
@@ -79,6 +80,7 @@ FIGURES = {
     "filters": lambda: plots.filters(torch.randn(5, 3, 3, 3)),
     "parameter_bars": lambda: plots.parameter_bars(COUNT),
     "network_diagram": lambda: plots.network_diagram(PARTS),
+    "case_map": lambda: plots.case_map([PLACE, PLACE | {"name": "b", "size": 900}], title="t"),
 }
 
 

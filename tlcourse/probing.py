@@ -165,6 +165,10 @@ def named_right(
     # One scale for all channels: what a linear head sees. A scale for each would lift channels that
     # are nearly always silent above the others.
     features = (features - features.mean(0)) / max(features.std(), 1e-12)
+    if features.shape[0] < features.shape[1]:
+        # Turned into the space that the pictures span: the same probe, with fewer numbers to fit.
+        directions, lengths, _ = np.linalg.svd(features, full_matrices=False)
+        features = directions * lengths
     folds = min(FOLDS, *distinct_per_class(labels, sources).values())
     repeats = next((r for limit, r in _REPEATS if len(labels) <= limit), 1)
     right = np.zeros(len(labels))
