@@ -75,7 +75,8 @@ def strip(activations: np.ndarray, channels: int = CHANNELS) -> Image.Image:
 def nearest(features: np.ndarray, gallery: np.ndarray, count: int = 5) -> list[tuple[int, float]]:
     """Rows of the gallery (N, C) with the largest cosine similarity to features (C,)."""
     lengths = np.linalg.norm(gallery, axis=1) * np.linalg.norm(features)
-    cosine = gallery @ features / np.maximum(lengths, 1e-12)
+    product = gallery @ features
+    cosine = np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
     return [(int(i), float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:count]]
 
 

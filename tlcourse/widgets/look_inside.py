@@ -95,6 +95,7 @@ class LookInside(CourseWidget):
         self._images.append((name, image.convert("RGB")))
         self._publish([*results, None])
         self.selected = len(self._images) - 1
+        self._selected({"new": self.selected})  # it may have stood there already
 
     def update(self) -> None:
         """Look at all pictures again: the model has been trained since."""

@@ -1,0 +1,94 @@
+"""The case map and look inside in a browser with no kernel behind them."""
+
+import pytest
+from PIL import Image
+from widget_page import show
+
+import tlcourse as tl
+from tlcourse.widgets import CaseMap, LookInside
+
+SCORES = [
+    {"strategy": "linear_probe", "mean": 0.9, "low": 0.85, "high": 0.95},
+    {"strategy": "scratch", "mean": 0.5, "low": 0.4, "high": 0.6},
+]
+POINTS = [
+    {"name": "pets", "per_class": 10, "similarity": 0.8, "scores": SCORES},
+    {"name": "digits", "per_class": 150, "similarity": 0.2, "scores": SCORES},
+]
+
+
+def nothing_sticks_out(page):
+    for width in (360, 900, 1600):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+def test_the_case_map_follows_sliders_and_points(page):
+    show(page, CaseMap(POINTS), views=2)
+    advice = page.locator("#view0 .tlm-advice")
+    assert "small, similar" in advice.inner_text()
+    assert page.locator("#view0 tr.recommended").inner_text().split() == ["linear_probe", "0.900"]
+    slider = page.locator("#view0").get_by_label("How similar")
+    slider.focus()
+    page.keyboard.press("Home")
+    assert "small, different" in advice.inner_text()
+    assert "cut_stage5" in page.locator("#view1 .tlm-advice").inner_text()
+    page.locator("#view0").get_by_label("Training pictures a class").focus()
+    for _ in range(3):
+        page.keyboard.press("PageUp")
+    assert 10 < page.evaluate("state.get('per_class')") < 1000
+    page.locator("#view0").get_by_role("button", name="digits").press("Enter")
+    assert page.evaluate("[state.get('per_class'), state.get('similarity')]") == [150, 0.2]
+    assert "large, different" in advice.inner_text()
+    assert "digits, 150" in page.locator("#view0 .tlm-measured").inner_text()
+    nothing_sticks_out(page)
+    assert page.errors == [] and page.strangers == []
+
+
+def test_an_empty_case_map_says_so(page):
+    show(page, CaseMap([], []))
+    text = page.locator(".tlm-side").inner_text()
+    assert "no recommendation" in text and "No measured data sets" in text
+    assert page.errors == []
+
+
+@pytest.fixture(scope="module")
+def inside():
+    backbone = tl.load_backbone()
+    colours = {"red": (200, 30, 30), "blue": (30, 30, 200)}
+    pictures = [(name, Image.new("RGB", (64, 64), colour)) for name, colour in colours.items()]
+    return LookInside(backbone, tl.replace_head(backbone, ["a", "b"]), pictures=pictures)
+
+
+def test_stored_pictures_can_be_chosen_without_a_kernel(page, inside):
+    show(page, inside)
+    first = page.locator(".bars").first.inner_text()
+    page.get_by_role("button", name="blue").click()
+    assert page.locator(".bars").first.inner_text() != first
+    names = [row["name"] for row in inside.results[1]["imagenet"]]
+    assert page.locator(".bars").first.locator(".name").all_inner_texts() == names
+    assert page.locator(".maps li").count() == 9
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.get_by_text("need a running kernel").is_visible()
+    assert page.locator("input[type=file]").is_disabled()
+    page.evaluate("state.set('results', [null, null])")
+    assert "Not looked at yet" in page.locator(".result").inner_text()
+    nothing_sticks_out(page)
+    assert page.errors == [] and page.strangers == []
+
+
+def test_a_dropped_file_goes_to_the_kernel_and_silence_ends_in_a_message(page, inside, tmp_path):
+    file = tmp_path / "mine.png"
+    file.write_bytes(b"no picture, which is for Python to say")
+    page.clock.install()
+    show(page, inside, kernel=True)
+    page.locator("input[type=file]").set_input_files(file)
+    page.wait_for_function("state.sent.some((m) => m.do === 'picture' && m.name === 'mine.png')")
+    page.evaluate("state.set('message', 'mine.png is no picture')")
+    assert page.get_by_role("alert").inner_text() == "mine.png is no picture"
+    page.evaluate("state.answers = 'no more'")
+    page.locator("input[type=file]").set_input_files(file)
+    page.wait_for_function("state.sent.filter((m) => m.do === 'picture').length === 2")
+    page.clock.run_for(30_000)
+    assert "does not answer" in page.get_by_role("alert").inner_text()
+    assert page.errors == []
