@@ -6,6 +6,7 @@
 # make book       build the site into build/book/_build/html
 # make serve-book show the site at http://127.0.0.1:8000
 # make demo       one page for a classroom, in the browser: choose, train, toggle, compare
+# make wall       draw the page for the classroom wall into build/four_cases.pdf and .png
 # make format     format the code and the lessons, and mend what ruff can mend
 # make clean      remove what was built and cached, but not .venv and data/
 #
@@ -34,7 +35,7 @@ CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade tor
 CPU_STAMP = -cpu
 endif
 
-.PHONY: help lab test test-gpu course lessons book serve-book demo format clean
+.PHONY: help lab test test-gpu course lessons book serve-book demo wall format clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -66,6 +67,9 @@ demo: $(VENV)/.lab$(CPU_STAMP)
 
 serve-book:
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/book/_build/html 8000
+
+wall: $(VENV)/.lab$(CPU_STAMP)
+	$(BIN)/python -m tlcourse.wall_page build
 
 format: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check --fix .
