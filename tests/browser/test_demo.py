@@ -21,7 +21,8 @@ pytest.importorskip("voila", reason="voila is not installed")
 def demo(repository, tmp_path_factory):
     """Address of the running demo."""
     makefile = (repository / "Makefile").read_text(encoding="utf-8")
-    line = re.search(r"\$\(BIN\)/voila (.*)$", makefile, re.M)[1]
+    recipe = makefile.replace("\\\n", " ").replace("$(DEMO_ARGS)", "")
+    path, line = re.search(r"JUPYTER_PATH=(\w+) \$\(BIN\)/voila (.*)$", recipe, re.M).groups()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -32,7 +33,7 @@ def demo(repository, tmp_path_factory):
     process = subprocess.Popen(
         [sys.executable, "-m", "voila", *options],
         cwd=repository,
-        env=os.environ | private,
+        env=os.environ | private | {"JUPYTER_PATH": path},
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
