@@ -73,7 +73,8 @@ class PixelSource:
         if pixels is None:
             pixels = self.pixels(row)
             if len(self._kept) * pixels.nbytes >= self.memory:
-                self._kept.pop(list(self._kept)[0], None)
+                for oldest in list(self._kept)[:1]:
+                    self._kept.pop(oldest, None)
             self._kept[row] = pixels
         return pixels
 
