@@ -7,6 +7,7 @@
 # make serve-book show the site at http://127.0.0.1:8000
 # make demo       one page for a classroom, in the browser: choose, train, toggle, compare
 # make wall       draw the page for the classroom wall into build/four_cases.pdf and .png
+# make bench      measure the figures that the documentation quotes, beside their peers
 # make format     format the code and the lessons, and mend what ruff can mend
 # make clean      remove what was built and cached, but not .venv and data/
 #
@@ -15,6 +16,7 @@
 # VENV=...        the environment, .venv if not said
 # LAB_ARGS=...    more options for `tlcourse lab`, as in `make lab LAB_ARGS="03 --no-browser"`
 # DEMO_ARGS=...   more options for Voila, as in `make demo DEMO_ARGS="--port=9000 --theme=dark"`
+# BENCH_ARGS=...  figures and options for the benchmarks, as in `make bench BENCH_ARGS=network`
 # PYTEST_ARGS=... more options for pytest, as in `make test PYTEST_ARGS="-k freezing"`
 
 VENV ?= .venv
@@ -36,7 +38,10 @@ CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade tor
 CPU_STAMP = -cpu
 endif
 
-.PHONY: help lab test test-gpu course lessons book serve-book demo wall format clean
+# Threads of OpenMP that wait asleep: on a busy machine, spinning ones slow the lessons many times.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help lab test test-gpu course lessons book serve-book demo wall bench format clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -73,6 +78,9 @@ serve-book:
 wall: $(VENV)/.lab$(CPU_STAMP)
 	$(BIN)/python -m tlcourse.wall_page build
 
+bench: $(VENV)/.bench$(CPU_STAMP)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 format: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -94,6 +102,10 @@ $(VENV)/.test$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
 $(VENV)/.book$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[lab,book]'
 	touch $(VENV)/.lab $(VENV)/.lab$(CPU_STAMP) $(VENV)/.book $@
+
+$(VENV)/.bench$(CPU_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install $(CPU_BUILD) -c constraints.txt -e '.[bench]'
+	touch $@
 
 # venv makes pip last, so that an interrupted call is taken up again.
 $(BIN)/pip:

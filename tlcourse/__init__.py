@@ -4,7 +4,12 @@ The names below are loaded on first use, so that ``import tlcourse`` and ``tlcou
 wait for PyTorch.
 """
 
+import os
 from importlib import import_module
+
+# On a busy machine, OpenMP's threads that wait by spinning take the processor from those that
+# work; asleep they cost nothing. It counts only where PyTorch has not been imported yet.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 

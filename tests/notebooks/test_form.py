@@ -8,8 +8,8 @@ from tlcourse.lessons import find_lessons
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_form(lesson, rule):
-    names = [other.path.name for other in find_lessons(folder=lesson.path.parent)]
-    following = dict(zip(names, names[1:], strict=False)).get(lesson.path.name)
+    there = {other.number: other.path.name for other in find_lessons(folder=lesson.path.parent)}
+    following = there.get(f"{int(lesson.number) + 1:02}")
     complaints = list(rule(Notebook.read(lesson.path, following)))
     assert not complaints, f"{lesson.path.name}:\n" + "\n".join(complaints)
 
