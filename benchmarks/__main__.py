@@ -11,9 +11,9 @@ import statistics
 import subprocess
 import sys
 
-from . import cached_training, extraction, scale
+from . import cached_training, extraction, fine_tuning, scale
 
-FIGURES = {**extraction.FIGURES, **cached_training.FIGURES, **scale.FIGURES}
+FIGURES = {**extraction.FIGURES, **cached_training.FIGURES, **fine_tuning.FIGURES, **scale.FIGURES}
 
 
 def main() -> int:
@@ -51,6 +51,7 @@ def _show(name: str, figure, rounds: int) -> None:
     for _ in range(rounds):
         for contestant, values in results.items():
             values.append(_run(name, contestant))
+            print(f"    {contestant}: {values[-1]['value']:.4g}", file=sys.stderr, flush=True)
     first = next(iter(results.values()))
     for contestant, values in results.items():
         numbers = [value["value"] for value in values]

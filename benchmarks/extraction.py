@@ -179,8 +179,7 @@ def _eager():
 
 
 def _openvino():
-    import openvino
-
+    openvino = engines.import_openvino()
     batches = [x.numpy() for x in _floats(8)]
     model = openvino.convert_model(_Pooled(), example_input=torch.zeros(8, 3, SIZE, SIZE))
     model.reshape([8, 3, SIZE, SIZE])

@@ -1,6 +1,8 @@
 """Fast ways to run frozen stages give the numbers of plain PyTorch."""
 
 import importlib.util
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -145,6 +147,22 @@ def test_where_openvino_fails_pytorch_does_it(backbone, monkeypatch):
     with pytest.warns(UserWarning, match="no such operation"):
         engine = open_engine(backbone.prefix("stem"), preprocess, True, pixels, pictures=100_000)
     assert engine.name == "PyTorch"
+
+
+@needs_openvino
+def test_openvino_reports_to_nobody():
+    code = """
+import socket, sys
+def refuse(*arguments):
+    print("asked for", arguments)
+socket.getaddrinfo = socket.socket.connect = refuse
+from tlcourse.engines import import_openvino
+openvino = import_openvino()
+assert callable(openvino.convert_model)
+print(sum(m is not None for n, m in sys.modules.items() if n.startswith("openvino_telemetry")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "0\n", done.stdout + done.stderr
 
 
 def test_batches_are_small_on_a_cpu():

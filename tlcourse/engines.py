@@ -21,6 +21,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import os
+import sys
 import threading
 import warnings
 
@@ -107,6 +108,18 @@ def _exact_cudnn():
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
+def import_openvino():
+    """Import OpenVINO without its telemetry.
+
+    Importing it reports to its makers, through Google Analytics, unless one has said no before. It
+    does without where the package that sends the reports cannot be imported.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    return openvino
+
+
 class OpenVinoEngine:
     """Run `Frozen` in OpenVINO, in float32, for pictures of one size.
 
@@ -119,8 +132,7 @@ class OpenVinoEngine:
     name = "OpenVINO"
 
     def __init__(self, frozen: Frozen, workers: int, batch_size: int):
-        import openvino
-
+        openvino = import_openvino()
         self.batch_size = batch_size
         side = frozen.preprocess.size
         blank = torch.zeros(batch_size, side, side, 3, dtype=torch.uint8)
