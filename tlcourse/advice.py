@@ -34,7 +34,7 @@ MOST_FILES = 5000
 """Files of a folder that are opened to see whether they are pictures."""
 
 _UNSURE = 1.5  # a size within this factor of LARGE is borderline
-_CERTAIN = 0.9  # the share of resamples from which similarity is not borderline
+_CERTAIN = 0.95  # the share of resamples from which similarity is not borderline
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,7 +182,7 @@ def advise(
     sample = draw_sample(images, seed)
     evidence = measure(sample, device=device, seed=seed, progress=progress)
     similarity, error, certainty = _similarity(evidence, seed)
-    best = best_probe(evidence, similarity >= SIMILAR, seed)
+    best = best_probe(evidence, similarity < SIMILAR and certainty >= _CERTAIN, seed)
     per_class = _different(images, sample, evidence.sources)
     classes = len(np.unique(images.labels))
     strategy, reasons = recommend(
@@ -272,16 +272,17 @@ def recommend(
     )
 
 
-def best_probe(evidence: Evidence, similar: bool, seed: int = 0) -> Probe:
+def best_probe(evidence: Evidence, different: bool, seed: int = 0) -> Probe:
     """Choose where to cut: at the last stage, unless an earlier one is better by `MARGIN`.
 
-    Where pictures are similar to those of ImageNet, the last stages are the ones to expect, and the
-    earlier one must also lead by two standard errors: thirty pictures cannot tell stages apart.
+    Unless pictures are surely different from those of ImageNet, the last stages are the ones to
+    expect, and an earlier one must also lead by two standard errors: thirty pictures cannot tell
+    stages apart.
     """
     probes = evidence.of("imagenet")
     best, last = max(probes, key=lambda probe: probe.accuracy), probes[-1]
     difference = evidence.resampled((best, last), seed) @ (1, -1)
-    needed = max(MARGIN, 2 * difference.std()) if similar else MARGIN
+    needed = MARGIN if different else max(MARGIN, 2 * difference.std())
     return best if best.accuracy - last.accuracy > needed else last
 
 
