@@ -73,7 +73,7 @@ def heat_map(
     axes.set_ylabel(row_label)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.9)
     bar.set_label(measure)
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 
@@ -142,10 +142,11 @@ def depth_curves(
     axes.set_xlim(-0.5, len(along) - 0.5)
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     low, high = min(counts), max(counts)
     seeds = f"{low}" if low == high else f"{low} to {high}"
     axes.set_xlabel(f"{across_label}\n(bars: lowest to highest of {seeds} seeds)")
     axes.set_ylabel(measure)
-    figure.legend(loc="outside right upper")
+    if len(axes.containers) > 1:
+        figure.legend(loc="outside right upper")
     return figure

@@ -55,7 +55,7 @@ def test_clicks_change_every_figure(page, explorer):
     expect_figures(page, network, choice(page))
     assert "not measured" in card(page, "Accuracy, measured").inner_text()
     assert "stage3 is trained below a frozen stage" in page.locator(".tlx-warnings").inner_text()
-    page.get_by_role("button", name="batch norm of stage4 still").click()
+    page.get_by_role("button", name="BN still: batch norm of stage4").click()
     assert "Batch norm is alive in frozen stage4" in page.locator(".tlx-warnings").inner_text()
     page.get_by_role("button", name="Fine-tune all").click()
     assert page.locator(".tlx-warnings li").count() == 0

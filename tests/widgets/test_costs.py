@@ -13,7 +13,7 @@ STAGES = [
     | {"kept": 300, "entry": 1000},
 ]
 NETWORK = {"name": "toy", "weights": "imagenet", "size": 32, "stages": STAGES, "classes": 2}
-NETWORK["speed"] = {"forward": 0.001, "backward": 0.002, "device": "cpu", "threads": 1}
+NETWORK["speed"] = {"forward": 0.001, "backward": 0.002, "device": "cpu"}
 
 
 def choose(**changes):

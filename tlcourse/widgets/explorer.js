@@ -441,11 +441,11 @@ class ExplorerView {
         formatCount(stage.parameters), h("span", { class: "tlw-spoken" }, " parameters"));
       if (stage.batch_norm) {
         parts.norm.setAttribute("aria-pressed", String(alive));
-        parts.norm.setAttribute("aria-label",
-          `batch norm of ${stage.name} ${alive ? "alive" : "still"}`);
+        const text = alive ? "BN alive" : "BN still";
+        parts.norm.setAttribute("aria-label", `${text}: batch norm of ${stage.name}`);
         parts.norm.disabled = removed;
         parts.norm.dataset.odd = String(alive === frozen && !removed);
-        setText(parts.norm, alive ? "BN alive" : "BN still");
+        setText(parts.norm, text);
       }
       parts.cache.dataset.cached = String(i < facts.prefix);
       parts.back.dataset.back = removed || i < facts.lowest ? "0" : frozen ? "1" : "2";
@@ -527,7 +527,7 @@ class ExplorerView {
     say("seconds", `${formatSeconds(seconds.plain)}${cached}`,
       `for ${choice.per_class * classes} pictures.${filling} Computed from a measured ` +
       `${formatSeconds(speed.forward)} forward and ${formatSeconds(speed.backward)} backward a ` +
-      `picture (${speed.device}, ${speed.threads} thread${speed.threads > 1 ? "s" : ""}, ${size} px); ` +
+      `picture (${speed.device === "cpu" ? "one core" : speed.device}, ${size} px); ` +
       "reading pictures is not counted.");
   }
 

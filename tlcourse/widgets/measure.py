@@ -14,7 +14,8 @@ from ..backbones import StagedNetwork
 from ..batches import pick_device
 from ..runtime import keep_freed_memory
 
-_BATCH = 4
+#: Pictures in a batch whose time is taken, and how often, after one run that warms up.
+_BATCH, _RUNS = 4, 3
 
 
 def describe(network: StagedNetwork, size: int) -> dict:
@@ -111,16 +112,24 @@ _SPEEDS: dict[tuple, dict] = {}
 def measure_speed(network: StagedNetwork, size: int) -> dict:
     """Seconds a picture of a forward pass and of a backward pass through all stages.
 
+    On a CPU it is the time of one core: that hardly depends on what else the machine does, while
+    a team of threads that has to share the cores can be many times slower.
+
     Returns
     -------
     dict
-        `forward` and `backward` in seconds a picture (a batch of 4, everything trained), `device`
-        and `threads`.
+        `forward` and `backward` in seconds a picture (the fastest of some small batches, all
+        stages trained), and `device`.
     """
     device = pick_device("auto")
     key = (network.spec.name, network.stage_names, size, device.type)
     if key not in _SPEEDS:
-        _SPEEDS[key] = _time_stages(network.stages, size, device)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            _SPEEDS[key] = _time_stages(network.stages, size, device)
+        finally:
+            torch.set_num_threads(threads)
     return dict(_SPEEDS[key])
 
 
@@ -131,24 +140,24 @@ def _time_stages(stages: nn.Module, size: int, device: torch.device) -> dict:
     x = torch.rand(_BATCH, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
     x = x.contiguous(memory_format=torch.channels_last)
     forward, backward = [], []
-    for _ in range(2):  # the first warms up
-        times = [time.perf_counter()]
+    for _ in range(1 + _RUNS):
+        times = [_now(device)]
         y = copied(x).mean()
-        _wait(device)
-        times.append(time.perf_counter())
+        times.append(_now(device))
         y.backward()
-        _wait(device)
-        times.append(time.perf_counter())
+        times.append(_now(device))
         forward.append(times[1] - times[0])
         backward.append(times[2] - times[1])
     return {
-        "forward": forward[-1] / _BATCH,
-        "backward": backward[-1] / _BATCH,
+        "forward": min(forward[1:]) / _BATCH,
+        "backward": min(backward[1:]) / _BATCH,
         "device": device.type,
-        "threads": torch.get_num_threads(),
     }
 
 
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def _now(device: torch.device) -> float:
+    if device.type == "cpu":
+        return time.process_time()
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else torch.mps.synchronize
+    synchronize()
+    return time.perf_counter()
