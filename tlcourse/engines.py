@@ -36,9 +36,9 @@ from .runtime import keep_freed_memory
 from .transforms import Preprocess
 
 TOLERANCE = 2e-4
-# Compiling takes OpenVINO 2 to 4 seconds. It has saved them after about this many pictures of
+# OpenVINO takes a second or two to start. It has saved them after about this many pictures of
 # 224 x 224; fewer are left to PyTorch.
-OPENVINO_FROM = 1000
+OPENVINO_FROM = 400
 MOST_WORKERS = 8
 
 
