@@ -61,6 +61,10 @@ export function fillSelect(element, options, value) {
   );
 }
 
+// Numbers to choose from, and the one chosen, in order.
+export const withValue = (values, value) =>
+  [...new Set([...values, value])].sort((a, b) => a - b);
+
 // Changes state and tells the kernel, if there is one.
 export function store(model, values) {
   for (const [key, value] of Object.entries(values)) model.set(key, value);

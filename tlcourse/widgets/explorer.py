@@ -59,7 +59,10 @@ class FreezeExplorer(CourseWidget):
         Where `network` is not drawn in stages.
     """
 
-    _esm = join_scripts("dom.js", "costs.js", "texts.js", "chart.js", "explorer.js")
+    _esm = join_scripts(
+        *("dom.js", "costs.js", "texts.js", "chart.js", "strip.js", "figures.js"),
+        *("code.js", "training.js", "explorer.js"),
+    )
     _css = join_styles("widgets.css", "explorer.css")
 
     network = traitlets.Dict().tag(sync=True)
