@@ -52,6 +52,8 @@ class Links(HTMLParser):
             self.sources.append(attributes["href"])
         if tag == "img" and "alt" not in attributes:
             self.speechless.append(attributes.get("src", "")[:60])
+        if tag == "article":
+            self.headings = []  # the title before it is for paper, and hidden on a screen
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
 
