@@ -27,14 +27,14 @@ TUTORIAL_EPOCHS = 3
 """Epochs of the tutorial's loop that are measured; they are all alike, and 25 are reckoned."""
 
 
-def _fit(cache: bool, warm: bool = False):
+def _fit(epochs=EPOCHS, cache=True, warm=False):
     data = ants_and_bees()
     backbone = tl.load_backbone(NETWORK)
 
     def train():
         model = tl.replace_head(backbone, data.classes)
         tl.freeze(model, through=model.stage_names[-1])
-        return tl.fit(model, data, epochs=EPOCHS, cache=cache, device="cpu", progress=False)
+        return tl.fit(model, data, epochs=epochs, cache=cache, device="cpu", progress=False)
 
     with empty_data_folder():
         if warm:
@@ -44,6 +44,14 @@ def _fit(cache: bool, warm: bool = False):
         passed = clock() - start
     best = history.rows[history.best_epoch - 1]["validation_accuracy"]
     return {"value": passed, "note": f"validation accuracy {best:.3f}"}
+
+
+def _fit_from_pixels():
+    """Epochs are alike, but for the first, in which pictures are decoded and kept in memory."""
+    first, three = (_fit(epochs, cache=False)["value"] for epochs in (1, 3))
+    each = (three - first) / 2
+    note = f"the first epoch {first:.1f} s, and {EPOCHS - 1} times {each:.1f} s"
+    return {"value": first + (EPOCHS - 1) * each, "note": note}
 
 
 def _tutorial():
@@ -168,9 +176,9 @@ FIGURES = {
         unit="s",
         more_is_better=False,
         contestants={
-            "fit(cache=True), extraction included": partial(_fit, True),
-            "fit(cache=True), found on disk": partial(_fit, True, True),
-            "fit(cache=False)": partial(_fit, False),
+            "fit(cache=True), extraction included": _fit,
+            "fit(cache=True), found on disk": partial(_fit, warm=True),
+            "fit(cache=False)": _fit_from_pixels,
         },
         skip=no_photographs,
     ),
@@ -180,7 +188,7 @@ FIGURES = {
         unit="s",
         more_is_better=False,
         contestants={
-            "fit(cache=True), extraction included": partial(_fit, True),
+            "fit(cache=True), extraction included": _fit,
             "tutorial: DataLoader, eager, from pixels": _tutorial,
         },
         skip=no_photographs,
