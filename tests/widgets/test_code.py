@@ -21,7 +21,7 @@ def network(backbone):
 
 @pytest.fixture(scope="module")
 def cases(network, javascript, all_choices):
-    choices = [costs.default_choice(network), *all_choices(network, 40)]
+    choices = [costs.default_choice(network), *all_choices(network, 15)]
     code = javascript(
         "import { plainCode, courseCode } from './texts.js';\n"
         "reply(given.map((pair) => [plainCode(...pair), courseCode(...pair)]));",

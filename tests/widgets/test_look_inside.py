@@ -19,7 +19,7 @@ def backbone():
 @pytest.fixture
 def shown(backbone, pets, tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
-    return LookInside(backbone, tl.replace_head(backbone, pets.classes), pets)
+    return LookInside(backbone, tl.replace_head(backbone, pets.classes), pets, offered=1)
 
 
 def bytes_of(image, form="PNG"):
@@ -79,7 +79,8 @@ def test_a_training_picture_is_its_own_nearest(backbone, pets, shown):
     assert nearest[0]["class"] == pets.classes[pets.train.labels[5]]
 
 
-def test_pictures_offered_are_one_of_each_class_first(pets, shown):
+def test_pictures_offered_are_one_of_each_class_first(backbone, pets):
+    shown = LookInside(backbone, data=pets)
     assert [p["name"] for p in shown.pictures] == [f"{name} 1" for name in pets.classes]
     assert all(shown.results) and len(str(shown.results)) < 400_000
 
