@@ -235,12 +235,8 @@ def test_unreadable(tmp_path):
     path = tmp_path / "secret.jpg"
     scene().save(path)
     path.chmod(0)
-    tmp_path.chmod(0o755)
     root = os.geteuid() == 0
     if root:  # root may read everything, so look with the eyes of another user
-        for folder in (tmp_path, *tmp_path.parents[:3]):
-            if folder.owner() == "root" and folder.name.startswith(("pytest", "test_")):
-                folder.chmod(0o755)
         os.seteuid(65534)
     try:
         refused(path, "may not be read", "permissions")

@@ -264,11 +264,11 @@ def _scale_to_bytes(image):
 
 
 def _unreadable(path, error):
+    if isinstance(error, PermissionError):  # first: in a closed folder not even a link can be told
+        return Problem(path, "may not be read by this user", "change its permissions (chmod u+r)")
     if path.is_symlink() and not path.exists():
         target = os.readlink(path)
         return Problem(path, f"is a link to {target}, which is not there", "restore the target")
-    if isinstance(error, PermissionError):
-        return Problem(path, "may not be read by this user", "change its permissions (chmod u+r)")
     return Problem(path, f"cannot be read ({error.strerror or error})", "check the disk or copy it")
 
 

@@ -34,9 +34,16 @@ def _without_thebe(app, pagename, templatename, context, doctree):
     ]
 
 
+def _list_items(app, pagename, templatename, context, doctree):
+    # ARIA 1.2 lets a list hold list items only; docutils still writes the older role of an entry.
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.connect("config-inited", _use_mathml)
     app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("html-page-context", _list_items)
     app.add_js_file("widgets.js", defer="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
