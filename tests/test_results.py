@@ -121,3 +121,27 @@ def test_the_table_of_the_course_can_be_read(repository):
     for r in rows:
         assert 0 <= r["test_accuracy"] <= 1 and r["test_pictures"] > 100 and r["seconds"] > 0
         assert "/" not in r["dataset"]
+
+
+def test_pairs_are_made_by_seed():
+    rows = [row(strategy="linear_probe", seed=s, test_accuracy=a) for s, a in ((1, 0.5), (0, 0.75))]
+    rows += [row(strategy="scratch", seed=s, test_accuracy=0.25) for s in (0, 1, 2)]
+    assert results.paired(rows, "linear_probe", "scratch") == [0.5, 0.25]
+    assert results.paired(rows, "scratch", "kept_frozen") == [-0.5, -0.25]
+    assert results.paired(rows, "scratch", "last_2") == []
+
+
+def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
+    append_row(table, row(strategy="last_2", seed=9, test_accuracy=0.6, trained_parameters=1234567))
+    text = results.results_table(
+        load_results(table),
+        {"scratch": "from scratch", "x": "x", "last_2": "two", "kept_frozen": "probe"},
+        recipe="kept_frozen",
+    )
+    head, rule, *lines = [[c.strip() for c in line.split("|")[1:-1]] for line in text.split("\n")]
+    assert {len(head), len(rule), *map(len, lines)} == {7}
+    assert [line[0] for line in lines] == ["**probe** (the recipe)", "two", "from scratch", "x"]
+    assert lines[0][1:3] == ["0.800 (0.700 to 0.900)", ""] and lines[0][-1] == "2"
+    assert lines[1][2] == "no seed in common" and lines[1][5:] == ["1,234,567", "1"]
+    assert lines[2][2] == "-45.0 (0 of 2)"
+    assert lines[3][1] == "not measured" and lines[3][-1] == "0"

@@ -194,3 +194,79 @@ def summarise(
         | {"mean": sum(v) / len(v), "low": min(v), "high": max(v), "n": len(v)}
         for key, v in groups.items()
     ]
+
+
+def paired(rows: Sequence[Mapping], first: str, second: str) -> list[float]:
+    """Return how far `first` is ahead of `second`, seed by seed: both had the same pictures.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of one data set and one number of training pictures; other strategies are passed over.
+    first, second : str
+        Names of strategies.
+
+    Returns
+    -------
+    list of float
+        Differences of test accuracy, from -1 to 1, for the seeds that both have, in their order.
+    """
+    a, b = (
+        {r["seed"]: r["test_accuracy"] for r in rows if r["strategy"] == SAME_AS.get(name, name)}
+        for name in (first, second)
+    )
+    return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
+
+
+def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
+    """Write the comparison of a recipe with its rivals as a Markdown table, the best first.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From `load_results`, of one data set and one number of training pictures.
+    strategies : sequence, or mapping of strategy to the name that is shown
+        Which to compare. One that has no row stands last, as not measured.
+    recipe : str
+        The strategy with which the others are compared, seed by seed.
+
+    Returns
+    -------
+    str
+        A line for each strategy: mean test accuracy with the lowest and highest seed, its
+        difference from the recipe in points over the seeds that both have and for how many of them
+        it is ahead, seconds and megabytes (means), trained parameters, number of seeds.
+    """
+    named = dict(strategies) if isinstance(strategies, Mapping) else {s: s for s in strategies}
+    measured, missing = {}, []
+    for strategy, shown in named.items():
+        name = SAME_AS.get(strategy, strategy)
+        own = [row for row in rows if row["strategy"] == name]
+        shown = f"**{shown}** (the recipe)" if strategy == recipe else shown
+        if not own:
+            missing.append(f"| {shown} | not measured | | | | | 0 |")
+            continue
+        accuracy, seconds, memory, trained = (
+            sum(row[value] for row in own) / len(own)
+            for value in ("test_accuracy", "seconds", "peak_memory_mb", "trained_parameters")
+        )
+        low, *_, high = sorted([row["test_accuracy"] for row in own] * 2)
+        against = "" if strategy == recipe else _against(paired(rows, strategy, recipe))
+        measured[accuracy, strategy] = (
+            f"| {shown} | {accuracy:.3f} ({low:.3f} to {high:.3f}) | {against} "
+            f"| {seconds:.1f} | {memory:.0f} | {trained:,.0f} | {len(own)} |"
+        )
+    head = (
+        "| strategy | test accuracy (lowest to highest seed) | points against the recipe "
+        "(seeds ahead) | seconds | MB | trained parameters | seeds |\n"
+        "|:--|:--|:--|--:|--:|--:|--:|"
+    )
+    ranked = [measured[key] for key in sorted(measured, reverse=True)]
+    return "\n".join([head, *ranked, *missing])
+
+
+def _against(gains: Sequence[float]) -> str:
+    if not gains:
+        return "no seed in common"
+    ahead = sum(gain > 0 for gain in gains)
+    return f"{100 * sum(gains) / len(gains):+.1f} ({ahead} of {len(gains)})"
