@@ -38,8 +38,10 @@ CPU_BUILD = --extra-index-url https://download.pytorch.org/whl/cpu --upgrade tor
 CPU_STAMP = -cpu
 endif
 
-# Threads of OpenMP that wait asleep: on a busy machine, spinning ones slow the lessons many times.
+# Threads of OpenMP that wait asleep after a moment: on a busy machine, spinning ones slow the
+# lessons many times. tlcourse says the same, but PyTorch may be imported before it.
 export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 2000
 
 .PHONY: help lab test test-gpu course lessons book serve-book demo wall bench format clean
 

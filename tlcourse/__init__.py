@@ -8,8 +8,11 @@ import os
 from importlib import import_module
 
 # On a busy machine, OpenMP's threads that wait by spinning take the processor from those that
-# work; asleep they cost nothing. It counts only where PyTorch has not been imported yet.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# work; asleep they cost nothing, but small networks wait for them to wake. GNU's OpenMP, the one
+# of PyTorch on Linux, spins a moment first. It counts only where PyTorch is not imported yet.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 __version__ = "0.1.0"
 

@@ -135,7 +135,7 @@ def make_optimizer(
         groups.append({"name": "head", "params": head, "lr": lr})
     if not groups:
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
-    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
 
     def refuse_if_changed(*_):
