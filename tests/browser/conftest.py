@@ -229,7 +229,7 @@ def lab(chromium, tmp_path_factory):
 
 def _address(server, runtime, log):
     """Wait until the server says where it listens."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
             try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -53,14 +53,15 @@ def demo(repository, tmp_path_factory):
 
 
 def _wait_for(url, process, log):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300  # it imports PyTorch and starts a kernel first
     while True:
         try:
             urlopen(f"{url}voila/static/", timeout=5).close()
             return
-        except URLError as error:
-            if getattr(error, "code", None):  # it answers
-                return
+        except HTTPError:  # it answers
+            return
+        except OSError:  # it refuses, or takes its time
+            pass
         assert process.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.3)
 
