@@ -17,6 +17,8 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         config.stash[_OWNED] = tempfile.mkdtemp(prefix="tlcourse-tests-")
         os.environ["TLCOURSE_DATA"] = config.stash[_OWNED]
+        # A bar shows where a machine is slow: it has no place in outputs that are compared.
+        os.environ["TLCOURSE_PROGRESS"] = "0"
 
 
 def pytest_unconfigure(config):

@@ -131,6 +131,21 @@ def test_pairs_are_made_by_seed():
     assert results.paired(rows, "scratch", "last_2") == []
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ((0.6, 0.7, 0.8), "last_2 against scratch: ahead, +20.0 points (+10.0 to +30.0, 3 seeds)"),
+        ((0.4, 0.3, 0.2), "last_2 against scratch: behind, -20.0 points (-30.0 to -10.0, 3 seeds)"),
+        ((0.6, 0.5, 0.7), "last_2 against scratch: open, +10.0 points (+0.0 to +20.0, 3 seeds)"),
+        ((0.6, 0.7), "last_2 against scratch: fewer than three seeds measured in this copy."),
+    ],
+)
+def test_a_verdict_needs_every_seed_and_three_of_them(accuracies, said):
+    rows = [row(strategy="last_2", seed=s, test_accuracy=a) for s, a in enumerate(accuracies)]
+    rows += [row(strategy="scratch", seed=s, test_accuracy=0.5) for s in range(5)]
+    assert results.verdict(rows, "last_2", "scratch") == said
+
+
 def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
     append_row(table, row(strategy="last_2", seed=9, test_accuracy=0.6, trained_parameters=1234567))
     text = results.results_table(

@@ -218,6 +218,29 @@ def paired(rows: Sequence[Mapping], first: str, second: str) -> list[float]:
     return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
 
 
+def verdict(rows: Sequence[Mapping], first: str, second: str) -> str:
+    """Say in a line whether one strategy beats another: only where it does so with every seed.
+
+    Parameters
+    ----------
+    rows, first, second
+        As for `paired`.
+
+    Returns
+    -------
+    str
+        That `first` is ahead, behind, or that it is open, with the mean, the least and the greatest
+        difference in points; or that fewer than three seeds were measured.
+    """
+    gains = [100 * gain for gain in paired(rows, first, second)]
+    if len(gains) < 3:
+        return f"{first} against {second}: fewer than three seeds measured in this copy."
+    sign = "ahead" if min(gains) > 0 else "behind" if max(gains) < 0 else "open"
+    spread = f"{min(gains):+.1f} to {max(gains):+.1f}"
+    mean = sum(gains) / len(gains)
+    return f"{first} against {second}: {sign}, {mean:+.1f} points ({spread}, {len(gains)} seeds)"
+
+
 def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
     """Write the comparison of a recipe with its rivals as a Markdown table, the best first.
 
