@@ -96,6 +96,11 @@ def test_pictures_have_words_and_headings_are_in_order(parsed):
         assert all(after <= before + 1 for before, after in steps), f"{path.name}: a level skipped"
 
 
+def test_tables_that_a_lesson_prints_are_tables(parsed):
+    for path, _ in parsed.items():
+        assert "|:--|" not in path.read_text(encoding="utf-8"), f"{path.name}: a table as text"
+
+
 def test_the_site_is_small(site):
     megabytes = sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6
     assert megabytes < 60
