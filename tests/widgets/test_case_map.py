@@ -2,6 +2,7 @@
 
 import pytest
 
+from tlcourse import advice, results
 from tlcourse.widgets import CaseMap, cases
 
 SCORES = [{"strategy": "linear_probe", "mean": 0.9, "low": 0.85, "high": 0.95}]
@@ -15,10 +16,10 @@ POINTS = [
     ("per_class", "similarity", "title"),
     [
         (1, 1, "small, similar"),
-        (39, 0.5, "small, similar"),
-        (40, 0.5, "large, similar"),
+        (49, 0.45, "small, similar"),
+        (50, 0.45, "large, similar"),
         (1000, 1, "large, similar"),
-        (39, 0.49, "small, different"),
+        (49, 0.44, "small, different"),
         (1000, 0, "large, different"),
     ],
 )
@@ -26,6 +27,23 @@ def test_the_four_cases_cover_the_map_without_overlap(per_class, similarity, tit
     regions = cases.four_cases()
     assert cases.region_at(regions, per_class, similarity)["title"] == title
     assert cases.region_at(regions[::-1], per_class, similarity)["title"] == title
+
+
+def test_the_lines_are_those_of_the_advice():
+    assert cases.PER_CLASS * 3 == advice.LARGE and cases.SIMILARITY == advice.SIMILAR
+
+
+def test_the_measured_data_sets_are_on_the_map():
+    points = CaseMap().points
+    assert {"drawn pets", "handwritten digits", "ants and bees"} <= {
+        point["name"] for point in points
+    }
+    rows = results.load_results(dataset="pets", train_per_class=10, strategy="linear_probe")
+    (pets,) = [p for p in points if (p["name"], p["per_class"]) == ("drawn pets", 10)]
+    (probe,) = [score for score in pets["scores"] if score["strategy"] == "linear_probe"]
+    assert probe["mean"] == pytest.approx(sum(r["test_accuracy"] for r in rows) / len(rows))
+    means = [score["mean"] for score in pets["scores"]]
+    assert means == sorted(means, reverse=True) and len(means) > 3
 
 
 def test_early_layers_are_kept_where_pictures_are_few_and_different():
@@ -36,7 +54,7 @@ def test_early_layers_are_kept_where_pictures_are_few_and_different():
 
 
 def test_javascript_says_the_same(javascript):
-    places = [(size, s / 10) for size in (1, 2, 39, 40, 41, 300, 1000, 2000) for s in range(11)]
+    places = [(size, s / 10) for size in (1, 2, 49, 50, 51, 300, 1000, 2000) for s in range(11)]
     regions = cases.four_cases(similarity=0.6)[:3]  # one corner without a recommendation
     said = javascript(
         "import { regionAt, nearestPoint } from './cases.js';\n"

@@ -18,7 +18,7 @@ class CaseMap(CourseWidget):
     points
         Measured data sets: dicts with `name`, `per_class`, `similarity` (0: nothing like the
         pictures the network learnt from, 1: alike) and `scores`, a list of dicts with `strategy`,
-        `mean`, `low`, `high` (test accuracy over seeds).
+        `mean`, `low`, `high` (test accuracy over seeds). None: those that come with the course.
     regions
         What is recommended where (None: `tlcourse.widgets.cases.four_cases()`).
     per_class, similarity
@@ -40,14 +40,14 @@ class CaseMap(CourseWidget):
 
     def __init__(
         self,
-        points: Sequence[dict] = (),
+        points: Sequence[dict] | None = None,
         regions: Sequence[dict] | None = None,
         *,
         per_class: int = 10,
         similarity: float = 0.8,
     ):
         super().__init__(
-            points=cases.check_points(points),
+            points=cases.check_points(cases.measured_points() if points is None else points),
             regions=cases.check_regions(cases.four_cases() if regions is None else regions),
             per_class=per_class,
             similarity=similarity,

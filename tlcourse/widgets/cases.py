@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..advice import LARGE, SIMILAR
 from ..errors import CourseError
+from ..regrets import load_regrets
+from ..results import ResultsError, load_results, summarise
+from .measured import TITLES
 
-#: Where 'small' ends (training pictures a class) and 'similar' begins (0 to 1).
-PER_CLASS, SIMILARITY = 40, 0.5
+#: Where 'small' ends (training pictures a class, for three classes) and 'similar' begins (0 to 1):
+#: the lines of `tlcourse.advise`, which counts the pictures of all classes.
+PER_CLASS, SIMILARITY = LARGE // 3, SIMILAR
 LARGEST = 1000
+# The strategies whose scores a point shows, where they were measured.
+_SHOWN = ("linear_probe", "cut_stage5", "hidden_2", "last_2", "finetune_all", "scratch")
 
 
 class CaseMapError(CourseError, ValueError):
@@ -56,6 +63,42 @@ def _region(title: str, strategy: str, per_class: list, similarity: list) -> dic
         "per_class": per_class,
         "similarity": similarity,
     }
+
+
+def measured_points() -> list[dict]:
+    """The data sets that come with the course as points: committed advices and sweep results.
+
+    Returns
+    -------
+    list of dict
+        `name`, `per_class`, `similarity` (mean over draws, cut to 0 to 1) and `scores`, the best
+        first. Empty where there are no results.
+    """
+    try:
+        rows = load_results(strategy=_SHOWN)
+    except ResultsError:
+        return []
+    scores = summarise(rows, by=("dataset", "train_per_class", "strategy"))
+    places: dict[tuple, list[float]] = {}
+    for row in load_regrets():
+        key = row["dataset"], row["train_per_class"]
+        places.setdefault(key, []).append(row["similarity"])
+    return [
+        {
+            "name": TITLES.get(name, name),
+            "per_class": per_class,
+            "similarity": min(max(sum(found) / len(found), 0.0), 1.0),
+            "scores": sorted(
+                (
+                    {key: score[key] for key in ("strategy", "mean", "low", "high")}
+                    for score in scores
+                    if (score["dataset"], score["train_per_class"]) == (name, per_class)
+                ),
+                key=lambda score: -score["mean"],
+            ),
+        }
+        for (name, per_class), found in places.items()
+    ]
 
 
 def check_regions(regions: Sequence[dict]) -> list[dict]:
