@@ -257,6 +257,8 @@ def test_frozen_stages_whose_batch_norm_adapts_are_refused(cache, backbone, pets
     tl.freeze(model, through="stage3", batch_norm="adapt")
     with pytest.raises(CacheRefusedError, match="batch norm in stem"):
         cache(model, pets.train, "stage3")
+    with pytest.raises(CacheRefusedError, match="batch norm in stem"):
+        cache(model, pets.train, None)
 
 
 @pytest.mark.parametrize(

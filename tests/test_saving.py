@@ -29,6 +29,12 @@ def test_what_was_saved_comes_back(model, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["ünser model.safetensors"]
 
 
+def test_a_model_can_be_read_by_whom_other_files_can(model, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("")
+    assert tl.save_model(model, tmp_path / "m").stat().st_mode == other.stat().st_mode
+
+
 def test_files_that_are_not_such_models_are_refused(model, tmp_path):
     whole = tl.save_model(model, tmp_path / "model.safetensors")
     cut_short = tmp_path / "short.safetensors"

@@ -280,12 +280,13 @@ def _check(model, cut, views, augment, dtype) -> str:
         )
     if cut is None:
         frozen = model.stage_names if isinstance(model, Backbone) else frozen_prefix(model)
-        if not frozen:
+        first = getattr(model.stages, model.stage_names[0])
+        if not frozen and not (first.frozen and first.batch_norm == "adapt"):
             raise CacheRefusedError(
                 f"{model.stage_names[0]} is not frozen, so its activations change while it is "
                 "trained. Freeze the first stages with tl.freeze(model, through=…), or name a cut"
             )
-        cut = frozen[-1]
+        cut = frozen[-1] if frozen else model.stage_names[0]
     for name in model.stage_names[: model.stage_index(cut) + 1]:
         stage = getattr(model.stages, name)
         norms = [m for m in stage.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

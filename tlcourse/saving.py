@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from . import freezing
 from .backbones import load_backbone
@@ -40,7 +40,8 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
     }
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"tlcourse": json.dumps(about)})
+    # Not safetensors' save_file, which makes files that no other user of the machine can read.
+    partial.write_bytes(save(tensors, metadata={"tlcourse": json.dumps(about)}))
     os.replace(partial, path)
     return path
 
