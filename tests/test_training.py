@@ -1,6 +1,8 @@
 import math
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 import tlcourse as tl
 from tlcourse.batches import TrainingError
+from tlcourse.runtime import keep_freed_memory
 from tlcourse.training import FrozenChangedError, make_optimizer
 from tlcourse.transforms import Augment
 
@@ -198,6 +201,22 @@ def test_a_cache_needs_frozen_stages(backbone, pets):
     model = tl.replace_head(backbone, pets.classes)
     with pytest.raises(TrainingError, match="stem is not frozen"):
         quick(model, pets, cache=True)
+
+
+@pytest.mark.skipif(not keep_freed_memory(), reason="needs GNU's C library (Linux)")
+def test_what_training_took_is_given_back():
+    script = """
+import resource
+import tlcourse as tl
+
+data = tl.load_dataset("pets", train_per_class=12, validation_per_class=1, size=96)
+model = tl.replace_head(tl.load_backbone("efficientnet_lite0"), data.classes)
+tl.fit(model, data, epochs=1, progress=False)
+now = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - now) / 1e6)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert float(done.stdout) > 150, f"megabytes given back: {done.stdout}, {done.stderr}"
 
 
 def test_nothing_left_to_train(model):

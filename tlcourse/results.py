@@ -230,7 +230,8 @@ def verdict(rows: Sequence[Mapping], first: str, second: str) -> str:
     -------
     str
         That `first` is ahead, behind, or that it is open, with the mean, the least and the greatest
-        difference in points; or that fewer than three seeds were measured.
+        difference in points, and how often chance alone would make one of two equal strategies win
+        every seed; or that fewer than three seeds were measured.
     """
     gains = [100 * gain for gain in paired(rows, first, second)]
     if len(gains) < 3:
@@ -238,7 +239,11 @@ def verdict(rows: Sequence[Mapping], first: str, second: str) -> str:
     sign = "ahead" if min(gains) > 0 else "behind" if max(gains) < 0 else "open"
     spread = f"{min(gains):+.1f} to {max(gains):+.1f}"
     mean = sum(gains) / len(gains)
-    return f"{first} against {second}: {sign}, {mean:+.1f} points ({spread}, {len(gains)} seeds)"
+    chance = "" if sign == "open" else f"; by chance 1 in {2 ** (len(gains) - 1)}"
+    return (
+        f"{first} against {second}: {sign}, {mean:+.1f} points "
+        f"({spread}, {len(gains)} seeds{chance})"
+    )
 
 
 def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
@@ -281,7 +286,7 @@ def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
         )
     head = (
         "| strategy | test accuracy (lowest to highest seed) | points against the recipe "
-        "(seeds ahead) | seconds | MB | trained parameters | seeds |\n"
+        "(seeds ahead, of those both have) | seconds | MB | trained parameters | seeds |\n"
         "|:--|:--|:--|--:|--:|--:|--:|"
     )
     ranked = [measured[key] for key in sorted(measured, reverse=True)]

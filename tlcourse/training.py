@@ -24,7 +24,7 @@ from .errors import CourseError
 from .evaluation import logits_of
 from .heads import TransferModel
 from .progress import progress_bar
-from .runtime import keep_freed_memory
+from .runtime import give_back_freed_memory, keep_freed_memory
 from .transforms import Augment
 
 HEAD_LR = 3e-3
@@ -267,6 +267,7 @@ def fit(
     history.best_epoch = best.restore(model)
     history.seconds = time.perf_counter() - started
     model.eval()
+    give_back_freed_memory()
     return history
 
 
