@@ -52,6 +52,14 @@ def test_regret_is_what_the_best_would_have_given(benchmark):
     assert (large["advised"], large["regret"]) == ("finetune_all", 0.2)
 
 
+def test_the_committed_table_follows_from_the_committed_sweep(benchmark):
+    tried = benchmark.cells(benchmark.DATASETS)
+    for found in load_regrets():
+        place = found["dataset"], found["train_per_class"]
+        derived = benchmark.derive({name: found[name] for name in MEASURED}, tried[place])
+        assert derived == found, f"{place}: run python benchmarks/advice_regret.py"
+
+
 def test_what_was_not_tried_has_no_regret(benchmark):
     for missing in TRIED:
         tried = {name: value for name, value in TRIED.items() if name != missing}
