@@ -242,6 +242,25 @@ def test_what_is_borderline_is_called_so(per_class, certainty, doubts):
         assert f"Borderline in {doubt}" in str(found)
 
 
+@pytest.mark.parametrize(
+    ("similarity", "error", "doubts"),
+    [
+        (0.0, 0.34, ("similarity",)),  # 1.3 standard errors below the line
+        (0.0, 0.29, ()),
+        (0.8, 0.24, ("similarity",)),
+        (0.8, 0.22, ()),
+        (0.45, 0.01, ("similarity",)),
+    ],
+)
+def test_within_its_error_of_the_line_it_is_borderline_whatever_resamples_say(
+    similarity, error, doubts
+):
+    found = advice(similarity=similarity, similarity_error=error, certainty=1.0)
+    assert found.borderline == doubts
+    assert (f"an error of {error:.2f}" in str(found)) == bool(doubts)
+    assert "100% of resamples" not in str(found)
+
+
 def test_the_figure_shows_the_evidence(pets):
     figure = pets.figure()
     left, right = figure.axes[:2]

@@ -374,6 +374,25 @@ def test_expect_choice_and_type():
         with pytest.raises(NotYet):
             expect_choice(wrong, ("frozen", "trained"))
     assert expect_type([1], list) == [1]
+
+
+@pytest.mark.parametrize("given", ["b", " B ", "b)", "b:", "b.", "b: speed", "B) speed", "b so"])
+def test_expect_choice_takes_a_letter_with_its_text(given):
+    assert expect_choice(given, "abcd") == "b"
+
+
+@pytest.mark.parametrize("given", ["", "bc", "b or c", "b, c", "because", "e)", ")b", "f: x"])
+def test_expect_choice_refuses_what_names_no_letter(given):
+    with pytest.raises(NotYet, match="choose one of"):
+        expect_choice(given, "abcd")
+
+
+def test_a_word_is_not_cut_to_its_first_letter():
+    with pytest.raises(NotYet):
+        expect_choice("frozen: all of it", ("frozen", "trained"))
+
+
+def test_expect_type_names_what_it_asked_for():
     with pytest.raises(NotYet, match="list or tuple"):
         expect_type("ab", (list, tuple), "the sizes")
 

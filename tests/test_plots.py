@@ -296,6 +296,20 @@ def test_depth_curves_draw_no_point_that_was_not_measured():
     np.testing.assert_allclose(bars.get_segments()[0][:, 1], [0.7, 0.85])
 
 
+def test_bars_of_the_case_map_end_at_one_and_do_not_hide_each_other():
+    point = {"size": 20, "similarity": 0.8, "similarity_error": 0.4}
+    places = [point | {"name": "a"}, point | {"name": "b"}, point | {"name": "c"}]
+    places.append({"name": "d", "size": 20, "similarity": 0.0, "similarity_error": 0.1})
+    axes = plots.case_map(places).axes[0]
+    bars = [container.lines[2][0].get_segments()[0] for container in axes.containers]
+    across = [bar[0][0] for bar in bars]
+    assert across[0] == across[3] == 20 < across[1] < across[2] < 26  # d is far below
+    assert [bar[1][1] for bar in bars] == pytest.approx([1, 1, 1, 0.1])
+    assert [bar[0][1] for bar in bars] == pytest.approx([0.4, 0.4, 0.4, -0.1])
+    assert axes.get_ylim()[1] < 1.1
+    assert "standard error" in axes.get_legend().get_title().get_text()
+
+
 def test_nothing_measured_is_said():
     with pytest.raises(plots.PlotError, match="nothing was measured"):
         plots.depth_curves([], ["frozen"], [10])

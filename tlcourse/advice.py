@@ -35,6 +35,7 @@ MOST_FILES = 5000
 
 _UNSURE = 1.5  # a size within this factor of LARGE is borderline
 _CERTAIN = 0.95  # the share of resamples from which similarity is not borderline
+_NEAR = 1.5  # standard errors from SIMILAR up to which it is, whatever the resamples say
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,10 +98,18 @@ class Advice:
 
     @property
     def borderline(self) -> tuple[str, ...]:
-        """What could as well be called the other: of ``"size"`` and ``"similarity"``."""
+        """What could as well be called the other: of ``"size"`` and ``"similarity"``.
+
+        Similarity is borderline where too few resamples agree (see `certainty`), and where it is
+        less than 1.5 standard errors from `SIMILAR`. Resamples alone can look surer than they are:
+        those of few pictures are skewed, because each is made from the same few mistakes.
+        """
         close = LARGE / _UNSURE < self.size < LARGE * _UNSURE
-        checks = {"size": close, "similarity": self.certainty < _CERTAIN}
+        checks = {"size": close, "similarity": self.certainty < _CERTAIN or self._near_similar()}
         return tuple(name for name, unsure in checks.items() if unsure)
+
+    def _near_similar(self) -> bool:
+        return abs(self.similarity - SIMILAR) < _NEAR * self.similarity_error
 
     def figure(self):
         """Draw the evidence: probes by stage, and the place among the four cases."""
@@ -133,11 +142,17 @@ class Advice:
         if "size" in self.borderline:
             said += f" Borderline in size: {self.size} in all, and large begins at about {LARGE}."
         if "similarity" in self.borderline:
-            said += (
-                f" Borderline in similarity: {self.certainty:.0%} of resamples say "
-                f"{_kind(self.similarity)}, the others do not."
-            )
+            said += f" Borderline in similarity: {self._doubt()}."
         return said
+
+    def _doubt(self) -> str:
+        if self.certainty < _CERTAIN:
+            kind = _kind(self.similarity)
+            return f"{self.certainty:.0%} of resamples say {kind}, the others do not"
+        return (
+            f"with an error of {self.similarity_error:.2f} it is not clear of {SIMILAR:.2f}, "
+            "where similar begins"
+        )
 
 
 def _kind(similarity: float) -> str:
@@ -277,7 +292,8 @@ def best_probe(evidence: Evidence, different: bool, seed: int = 0) -> Probe:
 
     Unless pictures are surely different from those of ImageNet, the last stages are the ones to
     expect, and an earlier one must also lead by two standard errors: thirty pictures cannot tell
-    stages apart.
+    stages apart. Surely means here that the resamples agree, as when the rule was fixed and its
+    regrets were measured; `Advice.borderline` asks for more.
     """
     probes = evidence.of("imagenet")
     best, last = max(probes, key=lambda probe: probe.accuracy), probes[-1]

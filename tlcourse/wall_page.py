@@ -39,16 +39,18 @@ _WAYS = [
 ]
 
 _TRAPS = """\
-The output layer is the one that is not frozen: it is new.
-Different pictures? Cut off the late layers, not the early ones.
-Frozen batch norm stays in eval mode, or it drifts.
-The normalisation belongs to the weights.
-Freeze first, build the optimizer second.
-No cache together with random augmentation."""
+1  Never freeze the new output layer: it has
+    learnt nothing yet.
+2  Different pictures? Do not guess the cut: probe a
+    few stages. The best may be early or late.
+3  Frozen batch norm stays in eval mode, or it drifts.
+4  Normalise pictures as the weights expect it.
+5  Freeze first, build the optimizer second.
+6  No cache together with random augmentation."""
 
 
 def mean_places(rows) -> list[dict]:
-    """Points for the map from advices: the mean over seeds for each data set and size."""
+    """Points for the map from recommendations: the mean over seeds for each data set and size."""
     groups: dict[tuple, list] = {}
     for row in rows:
         groups.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
@@ -74,20 +76,22 @@ def wall_page(rows=None) -> Figure:
     figure.text(
         0.04, 0.905, "Transfer learning: two questions, four cases, as measured", fontsize=18
     )
-    axes = figure.add_axes((0.08, 0.42, 0.74, 0.44))
+    axes = figure.add_axes((0.08, 0.42, 0.74, 0.42))
     draw_case_map(axes, mean_places(load_regrets() if rows is None else rows), fontsize=13)
     axes.xaxis.label.set_size(14)
     axes.yaxis.label.set_size(14)
-    for text in axes.get_legend().get_texts():
+    for text in (axes.get_legend().get_title(), *axes.get_legend().get_texts()):
         text.set_fontsize(13)
-    columns = ((0.04, "How to choose", _STEPS), (0.70, "Traps", _TRAPS))
+    columns = ((0.04, "How to choose", _STEPS), (0.715, "Traps", _TRAPS))
     for left, heading, text in columns:
         figure.text(left, 0.32, heading, fontsize=18, weight="bold", va="top")
         figure.text(left, 0.285, text, fontsize=11, va="top", linespacing=1.4)
-    figure.text(0.40, 0.32, "Four ways to reuse a network", fontsize=18, weight="bold", va="top")
-    place = figure.add_axes((0.40, 0.09, 0.27, 0.19))
+    figure.text(0.38, 0.32, "Four ways to reuse a network", fontsize=18, weight="bold", va="top")
+    place = figure.add_axes((0.38, 0.09, 0.31, 0.19))
     place.set_axis_off()
-    table = place.table(_WAYS, loc="center", cellLoc="center", bbox=(0, 0, 1, 1))
+    table = place.table(
+        _WAYS, loc="center", cellLoc="center", bbox=(0, 0, 1, 1), colWidths=(0.24, 0.36, 0.4)
+    )
     table.auto_set_font_size(False)
     table.set_fontsize(10.5)
     figure.text(

@@ -143,10 +143,19 @@ def expect_number(
 
 
 def expect_choice(value: Any, options: Sequence[str], name: str = "the answer") -> str:
-    """Return the option that `value` names, whatever its case, or raise :class:`NotYet`."""
+    """Return the option that `value` names, whatever its case, or raise :class:`NotYet`.
+
+    Where all options are single letters, a letter and what follows it will do: ``"b)"``,
+    ``"B: three epochs show speed"``.
+    """
     if not isinstance(value, str):
         raise NotYet(f"{_capital(name)} should be a text, but it is {describe(value)}.")
-    found = {option.casefold(): option for option in options}.get(str(value).strip().casefold())
+    said = str(value).strip().casefold()
+    by_name = {option.casefold(): option for option in options}
+    found = by_name.get(said)
+    if found is None and all(len(option) == 1 for option in options):
+        letter = re.match(r"(\w)(?:[):.]|\s(?!\s*(?:or|and)\b))", said)
+        found = by_name.get(letter[1]) if letter else None
     if found is None:
         raise NotYet(
             f"{_capital(name)} is {describe(value)}; choose one of "

@@ -1,34 +1,6 @@
 """Exercises of lesson 09: small and different."""
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_number, expect_type
-
-
-def _trained(answer):
-    number = expect_number(answer, "the number of parameters", whole=True, low=1)
-    if number == 1280 * 10 + 10:
-        return "That is the softmax on all stages. After stage5 there are fewer channels."
-    if number == 112 * 10:
-        return "Those are the weights. Each output has a bias as well."
-    if number != 112 * 10 + 10:
-        return "The stages are frozen: count the weights and the biases of one linear layer."
-    return None
-
-
-q1 = Exercise(
-    title="What is trained after the cut",
-    question="The network is cut after stage5, where it has 112 channels, and all of it is frozen. "
-    "On top comes a softmax of ten classes. Set `answer` to the number of trained parameters.",
-    hints=["Pooling leaves one number a channel.", "112 x 10 weights, and a bias for each output."],
-    solution="answer = 112 * 10 + 10",
-    wrong=[
-        ("all stages", "answer = 1280 * 10 + 10"),
-        ("no biases", "answer = 112 * 10"),
-        ("maps not pooled", "answer = 112 * 4 * 4 * 10 + 10"),
-        ("a text", "answer = '112'"),
-    ],
-    check=_trained,
-    takeaway="An earlier cut has fewer channels, and so a smaller head.",
-)
+from tlcourse.exercises import Exercise, NotYet, describe, expect_choice
 
 _PROBES = (
     ({"stage4": 0.8, "stage5": 0.9, "stage6": 0.85}, "stage5"),
@@ -53,7 +25,7 @@ def _cut(answer):
     return None
 
 
-q2 = Exercise(
+q1 = Exercise(
     title="Choose the cut",
     question="Write `choose_cut(accuracies)`. It takes validation accuracies by stage, a dict in "
     "the order of the network, and returns the stage with the highest; where several are level, "
@@ -75,36 +47,114 @@ q2 = Exercise(
     takeaway="The cut is a setting like any other: validation pictures choose it.",
 )
 
-_PLANS = {
-    "a": "Then the test pictures have chosen, and nothing is left to test the choice with.",
-    "b": "Every network fits ten pictures a class; the training accuracy tells cuts apart badly.",
-    "d": "For other data the best stage may be another: see the blood cells.",
+_TABLES = (
+    # accuracies, standard errors, the stage
+    ({"stage4": 0.80, "stage5": 0.88, "stage6": 0.90}, (0.03, 0.03, 0.03), "stage5"),
+    ({"stage4": 0.80, "stage5": 0.90, "stage6": 0.85}, (0.02, 0.02, 0.02), "stage5"),
+    ({"stage3": 0.85, "stage5": 0.84, "stage8": 0.90}, (0.01, 0.01, 0.08), "stage3"),
+    ({"stage3": 0.85, "stage5": 0.84, "stage8": 0.90}, (0.09, 0.09, 0.01), "stage8"),
+    ({"stage4": 0.75, "stage5": 0.5, "stage6": 1.0}, (0.25, 0.25, 0.25), "stage4"),  # exactly one
+)
+
+
+def _earliest(answer):
+    if not callable(answer) or isinstance(answer, type):
+        raise NotYet(f"`earliest_cut` should be a function, but it is {describe(answer)}.")
+    for accuracies, given, right in _TABLES:
+        errors = dict(zip(accuracies, given, strict=True))
+        found = answer(dict(accuracies), dict(errors))
+        if found == right:
+            continue
+        case = f"For accuracies {accuracies} and errors {errors}"
+        if not isinstance(found, str) or found not in accuracies:
+            return f"{case} it gives {describe(found)}, which is not one of these stages."
+        best = max(accuracies, key=accuracies.get)
+        if accuracies[found] < accuracies[best] - errors[best]:
+            return f"{case} it gives {found}: further below the best than the best one's error."
+        return f"{case} it gives {found}, but an earlier stage is within the best one's error too."
+    return None
+
+
+q2 = Exercise(
+    title="The earliest cut that is as good",
+    question="Write `earliest_cut(accuracies, errors)`. Both are dicts by stage, in the order of "
+    "the network: validation accuracies, and their standard errors. It returns the earliest stage "
+    "that is at most one standard error of the best stage below the best accuracy.",
+    hints=[
+        "Find the best stage first, as in the first exercise: its accuracy and its error are used.",
+        "The bar is the best accuracy minus its error; return the first stage that is not below.",
+    ],
+    solution="""
+def earliest_cut(accuracies, errors):
+    best = max(accuracies, key=accuracies.get)
+    bar = accuracies[best] - errors[best]
+    return next(stage for stage, accuracy in accuracies.items() if accuracy >= bar)
+""",
+    wrong=[
+        (
+            "the best stage",
+            "def earliest_cut(accuracies, errors):\n    return max(accuracies, key=accuracies.get)",
+        ),
+        (
+            "the first stage of all",
+            "def earliest_cut(accuracies, errors):\n    return list(accuracies)[0]",
+        ),
+        (
+            "its own error",
+            "def earliest_cut(accuracies, errors):\n"
+            "    top = max(accuracies.values())\n"
+            "    return next(s for s, a in accuracies.items() if a + errors[s] >= top)",
+        ),
+        (
+            "the latest that is as good",
+            "def earliest_cut(accuracies, errors):\n"
+            "    best = max(accuracies, key=accuracies.get)\n"
+            "    bar = accuracies[best] - errors[best]\n"
+            "    return [s for s, a in accuracies.items() if a >= bar][-1]",
+        ),
+        (
+            "exactly one error is refused",
+            "def earliest_cut(accuracies, errors):\n"
+            "    best = max(accuracies, key=accuracies.get)\n"
+            "    bar = accuracies[best] - errors[best]\n"
+            "    return next(s for s, a in accuracies.items() if a > bar or s == best)",
+        ),
+    ],
+    names=("earliest_cut",),
+    check=_earliest,
+    takeaway="Stages that cannot be told apart are level: the earlier cut is smaller and quicker.",
+)
+
+_MEANINGS = {
+    "a": "The stages below are pretrained too, frozen, and the same in both. What of them?",
+    "c": "A random start has more to learn: short training would hold it back, not the other.",
+    "d": "These are the last stages, on digits. On pictures that are like ImageNet's, or lower "
+    "down in the network, nothing was said.",
 }
 
 
-def _plan(answer):
-    letter = expect_type(answer, str, "the answer").strip().casefold()
-    if letter not in ("a", "b", "c", "d"):
-        return f"Answer with one letter, 'a' to 'd'; there is {describe(answer)}."
-    return _PLANS.get(letter)
+def _meaning(answer):
+    return _MEANINGS.get(expect_choice(answer, "abcd"))
 
 
 q3 = Exercise(
-    title="Which pictures choose?",
-    question="How should the cut be chosen for new pictures? Set `answer` to a letter. 'a': the "
-    "stage with the best test accuracy. 'b': the stage with the best training accuracy. 'c': the "
-    "stage with the best validation accuracy, tested once. 'd': stage5, as it was for the digits.",
+    title="What was in the way?",
+    question="Suppose the last two stages are trained on digits from pretrained and from random "
+    "weights, on the same frozen stages below, with the same rate and epochs, and random weights "
+    "are ahead with every one of five seeds. What does that show? a: pretraining is worth nothing "
+    "on digits. b: what the last two stages knew is in the way there. c: the training was too "
+    "short. d: random weights are the better start for the last two stages, whatever the pictures.",
     hints=[
-        "What is used to choose cannot be used to judge.",
-        "Training pictures are known by heart at nearly every cut.",
+        "What differs between the two, and what is the same?",
+        "Which pictures, and which stages, does the comparison speak of?",
     ],
-    solution='answer = "c"',
+    solution='answer = "b"',
     wrong=[
-        ("test pictures", 'answer = "a"'),
-        ("training pictures", 'answer = "b"'),
-        ("always stage5", 'answer = "d"'),
-        ("a number", "answer = 3"),
+        ("pretraining is worth nothing", 'answer = "a"'),
+        ("too short", 'answer = "c"'),
+        ("always", 'answer = "d"'),
+        ("a number", "answer = 2"),
     ],
-    check=_plan,
-    takeaway="With few validation pictures the choice is uncertain; its neighbours do as well.",
+    check=_meaning,
+    takeaway="A comparison speaks of what differs in it, and of the pictures it was made with.",
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_number
+from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number
 
 
 def _expect_function(answer, name: str) -> None:
@@ -129,7 +129,7 @@ def similarity(pretrained, random):
     ],
     names=("similarity",),
     check=_similarity,
-    takeaway="From 0.95 to 0.90 is few points, and half of all errors.",
+    takeaway="From 0.90 to 0.95 is few points, and half of all errors.",
 )
 
 _TABLES = (
@@ -159,7 +159,7 @@ q3 = Exercise(
     title="Regret",
     question="Write `regret(accuracies, advised)`: `accuracies` is a dict from the name of a "
     "strategy to its accuracy, `advised` one of the names. How much accuracy does one lose by "
-    "following the advice instead of the best strategy?",
+    "following the recommendation instead of the best strategy?",
     hints=[
         "`max(accuracies.values())` is what the best strategy reaches.",
         "Subtract what the advised one reaches, `accuracies[advised]`.",
@@ -204,9 +204,7 @@ _CHOICES = {
 
 
 def _next_step(answer):
-    if not isinstance(answer, str) or answer.strip().lower() not in {"a", "b", "c", "d"}:
-        raise NotYet(f"Choose one of 'a', 'b', 'c' and 'd'; the answer is {describe(answer)}.")
-    return _CHOICES.get(answer.strip().lower())
+    return _CHOICES.get(expect_choice(answer, "abcd"))
 
 
 q4 = Exercise(
