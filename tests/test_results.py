@@ -149,7 +149,7 @@ def test_pairs_are_made_by_seed():
 def test_a_verdict_needs_every_seed_and_three_of_them(accuracies, said):
     rows = [row(strategy="last_2", seed=s, test_accuracy=a) for s, a in enumerate(accuracies)]
     rows += [row(strategy="scratch", seed=s, test_accuracy=0.5) for s in range(5)]
-    assert results.verdict(rows, "last_2", "scratch") == said
+    assert results.verdict(rows, "last_2", "scratch") == f"last_2 against scratch: {said}"
 
 
 def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
