@@ -133,7 +133,7 @@ def summary(rows: list[dict]) -> str:
         means = [f"{RULES[rule]} {100 * mean:.1f}" for rule, mean in mean_regrets(part).items()]
         lines.append(
             f"{about}: mean regret in points: {', '.join(means)} ({places} data sets and sizes, "
-            f"{len(part)} advices, the worst {100 * max(row['regret'] for row in part):.1f})"
+            f"{len(part)} recommendations, the worst {100 * max(row['regret'] for row in part):.1f})"
         )
     return "\n".join(lines)
 

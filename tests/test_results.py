@@ -136,14 +136,14 @@ def test_pairs_are_made_by_seed():
     [
         (
             (0.6, 0.7, 0.8),
-            "last_2 against scratch: ahead, +20.0 points (+10.0 to +30.0, 3 seeds; by chance 1 in 4)",
+            "ahead, +20.0 points (+10.0 to +30.0, 3 seeds; by chance 1 in 4)",
         ),
         (
             (0.4, 0.3, 0.2),
-            "last_2 against scratch: behind, -20.0 points (-30.0 to -10.0, 3 seeds; by chance 1 in 4)",
+            "behind, -20.0 points (-30.0 to -10.0, 3 seeds; by chance 1 in 4)",
         ),
-        ((0.6, 0.5, 0.7), "last_2 against scratch: open, +10.0 points (+0.0 to +20.0, 3 seeds)"),
-        ((0.6, 0.7), "last_2 against scratch: fewer than three seeds measured in this copy."),
+        ((0.6, 0.5, 0.7), "open, +10.0 points (+0.0 to +20.0, 3 seeds)"),
+        ((0.6, 0.7), "fewer than three seeds measured in this copy."),
     ],
 )
 def test_a_verdict_needs_every_seed_and_three_of_them(accuracies, said):
