@@ -133,7 +133,8 @@ def summary(rows: list[dict]) -> str:
         means = [f"{RULES[rule]} {100 * mean:.1f}" for rule, mean in mean_regrets(part).items()]
         lines.append(
             f"{about}: mean regret in points: {', '.join(means)} ({places} data sets and sizes, "
-            f"{len(part)} recommendations, the worst {100 * max(row['regret'] for row in part):.1f})"
+            f"{len(part)} recommendations, "
+            f"the worst {100 * max(row['regret'] for row in part):.1f})"
         )
     return "\n".join(lines)
 

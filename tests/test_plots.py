@@ -287,6 +287,12 @@ def test_heat_map_shows_means_blanks_and_the_best_of_each_column():
     assert frames == [(0, 0), (1, 1)]
 
 
+def test_depth_curves_draw_equal_seeds_whose_mean_is_off_by_rounding():
+    cells = [{"strategy": "frozen", "train_per_class": 10, "mean": 0.1 + 0.2, "n": 3}]
+    cells[0] |= {"low": 0.3, "high": 0.3}
+    assert plots.depth_curves(cells, ["frozen"], [10])
+
+
 def test_depth_curves_draw_no_point_that_was_not_measured():
     axes = FIGURES["depth_curves"]().axes[0]
     drawn = {c.get_label(): c.lines[0].get_ydata() for c in axes.containers}

@@ -1,4 +1,4 @@
-"""The table of advices: read back as it was written, and judged without flattering anyone."""
+"""The table of recommendations: read back as written, and judged without flattering anyone."""
 
 import importlib.util
 

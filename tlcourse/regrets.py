@@ -1,4 +1,6 @@
-"""The table of advices and their regrets, data/results/advice.csv; reading it needs no PyTorch.
+"""The table of recommendations and their regrets, data/results/advice.csv.
+
+Reading it needs no PyTorch.
 
 Regret is the best mean test accuracy over all strategies tried, minus that of the strategy named.
 `benchmarks/advice_regret.py` makes the table.

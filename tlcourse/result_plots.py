@@ -132,6 +132,7 @@ def depth_curves(
         )
         # Lines are moved apart a little, so that their bars can be told from each other.
         places = np.arange(len(points)) + 0.07 * (number - (len(named) - 1) / 2)
+        mean = np.clip(mean, low, high)  # the mean of equal numbers may be off by rounding
         axes.errorbar(
             places, mean, yerr=[mean - low, high - mean], label=name, capsize=3, elinewidth=1.2,
             color=PALETTE[number % 7], marker=MARKERS[number % 7], markersize=5, linewidth=1.6,

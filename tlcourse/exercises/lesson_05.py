@@ -23,7 +23,7 @@ def _mine(answer):
         )
     if mine.reinitialised:
         return "Some of its stages start from random weights. Pretrained ones were asked for."
-    if mine.hidden != (64,):
+    if tuple(mine.hidden) != (64,):
         return f"hidden={mine.hidden}: what goes on top should be one layer of 64 units."
     if mine.batch_norm != "frozen":
         return "The statistics of batch norm would follow the batches. They should be left alone."
@@ -38,8 +38,8 @@ q1 = Exercise(
     "two of those from pretrained weights with the statistics of batch norm left alone, and has 64 "
     "hidden units of its own.",
     hints=[
-        "`??tl.Strategy` lists what can be said: where to cut, how many stages are trained, what "
-        "goes on top, and how batch norm behaves.",
+        "The strategy of the section 'A strategy of your own' has `cut` and `hidden`, those of the "
+        "trap `trained` and `batch_norm`. `help(tl.Strategy)` lists all that can be said.",
         "A name, and four settings: `cut`, `trained`, `hidden` (a tuple with one number) and "
         "`batch_norm`.",
     ],
@@ -264,5 +264,6 @@ def verdict(a, b):
     names=("verdict",),
     check=_verdict,
     takeaway="Pairs share their pictures, so a small gain that shows with every seed counts more "
-    "than a large one on average. With five fair coins, all heads has a chance of 1 in 32.",
+    "than a large one on average. It is still no proof: that five fair coins all agree, heads or "
+    "tails, has a chance of 1 in 16.",
 )

@@ -1,6 +1,6 @@
 """Exercises of lesson 07: small and similar."""
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_number, expect_type
+from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number
 
 
 def _trained(answer):
@@ -32,43 +32,78 @@ q1 = Exercise(
     takeaway="With 40 pictures there are still 128 parameters for each: few is relative.",
 )
 
-_LOSSES = (([0.9, 0.5, 0.4, 0.6, 0.8], 3), ([0.3, 0.4], 1), ([0.5, 0.2, 0.2, 0.7], 2), ([1.0], 1))
+# validation accuracies, validation losses, the epoch to keep
+_RUNS = (
+    ([0.5, 0.8, 0.9, 0.7], [0.9, 0.5, 0.6, 0.4], 3),  # the loss is lowest elsewhere
+    ([0.9, 0.6, 0.9, 0.9], [0.7, 0.9, 0.4, 0.5], 3),  # the loss decides between level ones
+    ([0.7, 0.6], [0.4, 0.3], 1),
+    ([0.8, 0.8, 0.5], [0.6, 0.6, 0.2], 1),  # level in both: the first
+    ([0.4], [1.0], 1),
+)
 
 
 def _epoch(answer):
     if not callable(answer) or isinstance(answer, type):
         raise NotYet(f"`epoch_to_keep` should be a function, but it is {describe(answer)}.")
-    for losses, right in _LOSSES:
-        found = answer(list(losses))
-        number = expect_number(found, f"the epoch for {losses}", whole=True)
+    for accuracies, losses, right in _RUNS:
+        found = answer(list(accuracies), list(losses))
+        case = f"For the accuracies {accuracies} and the losses {losses}"
+        number = expect_number(found, f"the epoch for {accuracies} and {losses}", whole=True)
+        if number == right:
+            continue
         if number == right - 1:
-            return f"For {losses} it gives {number}. Epochs are counted from 1."
-        if number != right:
-            return f"For {losses} it gives {number}. Where is the validation loss lowest first?"
+            return f"{case} it gives {number}. Epochs are counted from 1."
+        if not 1 <= number <= len(losses):
+            return f"{case} it gives {number}, but there are {len(losses)} epochs, from 1 on."
+        if accuracies[number - 1] < max(accuracies):
+            return f"{case} it gives {number}. Which epoch names most validation pictures rightly?"
+        return f"{case} it gives {number}. Of epochs that are level, the lower loss decides."
     return None
 
 
 q2 = Exercise(
     title="Which epoch to keep",
-    question="Write `epoch_to_keep(losses)`: from the validation losses of all epochs it returns "
-    "the epoch, counted from 1, with the lowest; the first of them where several are level.",
+    question="Write `epoch_to_keep(accuracies, losses)`: from the validation accuracies and the "
+    "validation losses of all epochs it returns the epoch, counted from 1, with the highest "
+    "accuracy; of several that are level the one with the lower loss, and then the first.",
     hints=[
-        "`min(losses)` is the lowest loss.",
-        "`losses.index(x)` is the first place of x, from 0.",
+        "`zip(accuracies, losses)` goes through the epochs; a list has its first place at 0.",
+        "Pairs are compared by their first part, then by the second: the greatest "
+        "`(accuracy, -loss)` is the one to keep, and `max` returns the first of several.",
     ],
-    solution="def epoch_to_keep(losses):\n    return losses.index(min(losses)) + 1",
+    solution="""
+def epoch_to_keep(accuracies, losses):
+    scores = [(a, -b) for a, b in zip(accuracies, losses, strict=True)]
+    return scores.index(max(scores)) + 1
+""",
     wrong=[
-        ("from 0", "def epoch_to_keep(losses):\n    return losses.index(min(losses))"),
-        ("the last", "def epoch_to_keep(losses):\n    return len(losses)"),
-        ("the highest", "def epoch_to_keep(losses):\n    return losses.index(max(losses)) + 1"),
         (
-            "the last of the lowest",
-            "def epoch_to_keep(losses):\n    return len(losses) - losses[::-1].index(min(losses))",
+            "the lowest loss",
+            "def epoch_to_keep(accuracies, losses):\n    return losses.index(min(losses)) + 1",
+        ),
+        (
+            "the loss decides nothing",
+            "def epoch_to_keep(accuracies, losses):\n"
+            "    return accuracies.index(max(accuracies)) + 1",
+        ),
+        (
+            "from 0",
+            "def epoch_to_keep(accuracies, losses):\n"
+            "    scores = [(a, -b) for a, b in zip(accuracies, losses)]\n"
+            "    return scores.index(max(scores))",
+        ),
+        ("the last", "def epoch_to_keep(accuracies, losses):\n    return len(losses)"),
+        (
+            "the higher loss of level ones",
+            "def epoch_to_keep(accuracies, losses):\n"
+            "    scores = list(zip(accuracies, losses))\n"
+            "    return scores.index(max(scores)) + 1",
         ),
     ],
     names=("epoch_to_keep",),
     check=_epoch,
-    takeaway="Stopping early is a remedy against overfitting; `tl.fit` keeps its best epoch too.",
+    takeaway="`tl.fit` keeps its best epoch by this rule. Loss and accuracy need not agree: a loss "
+    "may rise while the number of right answers stays.",
 )
 
 _SIGNS = {
@@ -79,10 +114,7 @@ _SIGNS = {
 
 
 def _overfits(answer):
-    letter = expect_type(answer, str, "the answer").strip().casefold()
-    if letter not in "abcd" or len(letter) != 1:
-        return f"Answer with one letter, 'a' to 'd'; there is {describe(answer)}."
-    return _SIGNS.get(letter)
+    return _SIGNS.get(expect_choice(answer, "abcd"))
 
 
 q3 = Exercise(

@@ -9,85 +9,96 @@ def _expect_function(answer, name: str) -> None:
 
 
 _PAIRS = (
-    ([0.90, 0.92, 0.91], [0.85, 0.88, 0.90], "first"),
-    ([0.80, 0.82, 0.81], [0.85, 0.88, 0.90], "second"),
-    ([0.99, 0.80, 0.95], [0.70, 0.81, 0.72], "open"),  # a large mean lead, and one seed behind
-    ([0.90, 0.80], [0.85, 0.80], "open"),  # one seed level
-    ([0.95, 0.75, 0.85], [0.90, 0.70, 0.80], "first"),  # the ranges overlap, the pairs do not
-    ([0.70, 0.88], [0.72, 0.90], "second"),
+    ([0.90, 0.92, 0.91], [0.85, 0.88, 0.90], 0.01),
+    ([0.80, 0.82, 0.81], [0.85, 0.88, 0.83], -0.06),  # behind with every seed
+    ([0.99, 0.80, 0.95], [0.70, 0.81, 0.72], -0.01),  # a large mean lead, and one seed behind
+    ([0.90, 0.80], [0.85, 0.80], 0.0),  # one seed level
+    ([0.95, 0.75, 0.85], [0.90, 0.70, 0.83], 0.02),  # the ranges overlap, the pairs do not
 )
+_UNEQUAL = ([0.90, 0.80], [0.85])
 
 
-def _decide(answer):
-    _expect_function(answer, "decide")
+def _is(found: float, other: float) -> bool:
+    return abs(found - other) < 1e-6
+
+
+def _least(answer):
+    _expect_function(answer, "least_lead")
     for first, second, right in _PAIRS:
-        found = answer(list(first), list(second))
         case = f"For {first} and {second}"
-        if found not in ("first", "second", "open"):
-            return f'{case} it gives {describe(found)}; return "first", "second" or "open".'
-        if found == right:
+        number = expect_number(answer(list(first), list(second)), f"{case}, what it gives")
+        leads = [a - b for a, b in zip(first, second, strict=True)]
+        if _is(number, right):
             continue
-        if right == "open":
-            return f"{case} it gives {found!r}, but is that one ahead with every seed?"
-        if found == "open":
+        if _is(number, sum(leads) / len(leads)):
+            return f"{case} it gives the mean lead, {number:.3f}. The least of the leads is asked."
+        if _is(number, max(leads)):
+            return f"{case} it gives the greatest lead, {number:.3f}."
+        if _is(number, -right) or _is(number, min(map(abs, leads))):
+            return f"{case} it gives {number:.3f}: check the sign. Where is the first one behind?"
+        if _is(number, min(first) - min(second)) or _is(number, min(first) - max(second)):
             return (
-                f"{case} it leaves the matter open. Compare seed by seed: the accuracies of one "
+                f"{case} it gives {number:.3f}. Subtract seed by seed first: the accuracies of one "
                 "seed belong to the same pictures."
             )
-        return f"{case} it gives {found!r}: higher accuracy is better."
-    return None
+        return f"{case} it gives {number:.3f}, but the least of the leads is another."
+    try:
+        answer(*map(list, _UNEQUAL))
+    except (ValueError, IndexError):
+        return None
+    return (
+        f"For {_UNEQUAL[0]} and {_UNEQUAL[1]} it gives a number, but one seed has no partner "
+        "there. Let it stop with a ValueError."
+    )
 
 
 q1 = Exercise(
-    title="Ahead, behind or open",
-    question="Write `decide(first, second)`: two lists of test accuracies, seed by seed on the "
-    'same pictures. Return "first" or "second" when that one is ahead with every seed, otherwise '
-    '"open".',
+    title="The least lead",
+    question="Write `least_lead(first, second)`: two lists of test accuracies, seed by seed on the "
+    "same pictures. Return the smallest lead of the first over the second (below zero where the "
+    "first is behind with a seed). Lists that differ in length should raise a ValueError.",
     hints=[
-        "`zip(first, second)` gives the two accuracies of each seed.",
-        "`all(a > b for a, b in zip(first, second))` is true when the first is ahead everywhere.",
+        "`zip(first, second, strict=True)` gives the two accuracies of each seed, and stops with a "
+        "ValueError where one list is longer.",
+        "The lead with one seed is `a - b`; `min` takes the least of all of them.",
     ],
     solution="""
-def decide(first, second):
-    if all(a > b for a, b in zip(first, second)):
-        return "first"
-    if all(a < b for a, b in zip(first, second)):
-        return "second"
-    return "open"
+def least_lead(first, second):
+    return min(a - b for a, b in zip(first, second, strict=True))
 """,
     wrong=[
         (
-            "means alone",
-            "def decide(first, second):\n"
-            '    return "first" if sum(first) > sum(second) else "second"',
+            "the mean lead",
+            "def least_lead(first, second):\n"
+            "    return sum(a - b for a, b in zip(first, second, strict=True)) / len(first)",
         ),
         (
-            "ranges must not overlap",
-            "def decide(first, second):\n"
-            "    if min(first) > max(second):\n"
-            '        return "first"\n'
-            '    return "second" if max(first) < min(second) else "open"',
+            "ranges, not pairs",
+            "def least_lead(first, second):\n    return min(first) - max(second)",
         ),
         (
-            "level counts as ahead",
-            "def decide(first, second):\n"
-            "    if all(a >= b for a, b in zip(first, second)):\n"
-            '        return "first"\n'
-            "    if all(a <= b for a, b in zip(first, second)):\n"
-            '        return "second"\n'
-            '    return "open"',
+            "the least of each",
+            "def least_lead(first, second):\n    return min(first) - min(second)",
+        ),
+        (
+            "never below zero",
+            "def least_lead(first, second):\n"
+            "    return min(abs(a - b) for a, b in zip(first, second, strict=True))",
+        ),
+        (
+            "drops a seed without a word",
+            "def least_lead(first, second):\n    return min(a - b for a, b in zip(first, second))",
         ),
         (
             "the wrong way round",
-            "def decide(first, second):\n"
-            "    if all(a < b for a, b in zip(first, second)):\n"
-            '        return "first"\n'
-            '    return "second" if all(a > b for a, b in zip(first, second)) else "open"',
+            "def least_lead(first, second):\n"
+            "    return min(b - a for a, b in zip(first, second, strict=True))",
         ),
     ],
-    names=("decide",),
-    check=_decide,
-    takeaway="Seeds differ more than strategies do; within one seed the pictures are the same.",
+    names=("least_lead",),
+    check=_least,
+    takeaway="One number that says much: above zero, the first is ahead with every seed; below, at "
+    "least one seed disagrees.",
 )
 
 # total, trained, megabytes

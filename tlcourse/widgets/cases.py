@@ -66,7 +66,7 @@ def _region(title: str, strategy: str, per_class: list, similarity: list) -> dic
 
 
 def measured_points() -> list[dict]:
-    """The data sets that come with the course as points: committed advices and sweep results.
+    """The data sets that come with the course as points: measured places and accuracies.
 
     Returns
     -------
