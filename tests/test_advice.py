@@ -166,10 +166,10 @@ def test_the_sample_is_even_and_the_seed_draws_it():
     assert first.rows.tolist() == again.rows.tolist() != other.rows.tolist()
 
 
-def test_pictures_of_one_source_count_once_and_stay_together():
+def test_pictures_of_one_source_count_less_and_stay_together():
     groups = np.repeat(np.arange(12), 10)
     grouped = pictures(60, 60, groups=groups)
-    assert advise(grouped, progress=False).per_class == 6
+    assert advise(grouped, progress=False).per_class == 19  # the root of 60 pictures x 6 sources
     assert advise(pictures(60, 60, copies=10), progress=False).per_class == 6
     assert len(np.unique(sources_of(pictures(60, 60, copies=10)))) == 12
     # Labels drawn at random for each source: only one who has seen the source can know them.
@@ -288,7 +288,7 @@ def test_the_command_advises_on_a_folder(photos, tmp_path, capsys):
     assert "Try first: " in said and "2 classes of at least 6 different" in said
     assert Image.open(picture).format == "PNG"
     assert main(["advise", str(photos), "--group-by", r"(\w+)/(\d+)_"]) == 0
-    assert "2 classes of at least 3 different" in capsys.readouterr().out
+    assert "2 classes of at least 4 different" in capsys.readouterr().out
 
 
 def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):

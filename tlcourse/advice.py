@@ -7,6 +7,7 @@ far the advice is from the best strategy found by trying all of them.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ class Advice:
         Of the data set; empty where it has none.
     classes : int
     per_class : int
-        Different pictures of the smallest class: pictures of one source, and copies, count once.
+        Different pictures of the smallest class. Copies count once. Where the source of each
+        picture is known, it is the geometric mean of the numbers of pictures and of sources: ten
+        pictures of one source teach more than one, and less than ten of as many sources.
     size : int
         Effective number of pictures: classes x `per_class`.
     similarity : float
@@ -326,7 +329,11 @@ def _removed(pretrained, plain):
 def _different(images: ImageSet, sample: ImageSet, sources: np.ndarray) -> int:
     """Different pictures of the smallest class, from the share of different ones in the sample."""
     if images.groups is not None:
-        return min(distinct_per_class(images.labels, images.groups).values())
+        sources_of = distinct_per_class(images.labels, images.groups)
+        return min(
+            round(math.sqrt(count * np.sum(images.labels == label)))
+            for label, count in sources_of.items()
+        )
     distinct = distinct_per_class(sample.labels, sources)
     return min(
         round(count * np.sum(images.labels == label) / np.sum(sample.labels == label))

@@ -21,7 +21,7 @@ _A3 = (16.5, 11.7)  # inches
 
 _STEPS = """\
 1  Count. Size is classes × different pictures of the smallest class.
-    Copies, and pictures of one animal on one afternoon, count once.
+    Copies count once; many of one animal on one afternoon, as few.
 
 2  Measure. Train a linear classifier on frozen features, once with
     pretrained weights and once with random ones. Similarity is the

@@ -10,67 +10,91 @@ def _expect_function(answer, name: str) -> None:
         raise NotYet(f"`{name}` should be a function, but it is {describe(answer)}.")
 
 
-# labels, sources, size
+# labels, sources, and for each class (pictures, sources) in the order of the labels
 _SETS = (
-    ([0, 0, 0, 1, 1, 1], [0, 1, 2, 3, 4, 5], 6),
-    ([0, 0, 0, 0, 1, 1], [0, 1, 2, 3, 4, 5], 4),  # unequal classes
-    ([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 2, 2, 2, 3], 4),  # copies
-    ([0, 0, 0, 1, 1, 1, 2, 2], [7, 7, 7, 1, 2, 3, 4, 5], 3),  # both
+    ([0, 0, 0, 1, 1, 1], [0, 1, 2, 3, 4, 5], [(3, 3), (3, 3)]),
+    ([0, 0, 0, 0, 1, 1], [0, 1, 2, 3, 4, 5], [(4, 4), (2, 2)]),  # unequal classes
+    ([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 2, 2, 2, 3], [(4, 2), (4, 2)]),  # shared sources
+    ([0, 0, 0, 1, 1, 1, 2, 2], [7, 7, 7, 1, 2, 3, 4, 5], [(3, 1), (3, 3), (2, 2)]),  # both
+    ([0, 0, 0, 0, 0, 0, 1, 1, 1], [1, 1, 1, 1, 1, 1, 2, 3, 4], [(6, 1), (3, 3)]),
 )
 
 
 def _size(answer):
     _expect_function(answer, "effective_size")
-    for labels, sources, right in _SETS:
+    for labels, sources, counts in _SETS:
         found = answer(np.array(labels), np.array(sources))
         case = f"For labels {labels} and sources {sources}"
         number = expect_number(found, f"the size it gives {case.lower()}", low=0)
-        if number == right:
+        classes = len(counts)
+        right = classes * min((pictures * own) ** 0.5 for pictures, own in counts)
+        if abs(number - right) < 1e-6:
             continue
-        classes = len(set(labels))
-        if number == classes * min(labels.count(c) for c in set(labels)):
-            return f"{case} it gives {number}: pictures of one source were counted more than once."
-        if number == len(set(sources)):
-            return f"{case} it gives {number}: every class counts as much as the smallest one."
-        if number * classes == right:
-            return f"{case} it gives {number}: that is for one class."
-        return f"{case} it gives {number}. Which class has the fewest different sources?"
+        slips = {
+            classes * min(pictures for pictures, _ in counts): "sources were not looked at.",
+            classes * min(own for _, own in counts): "only sources were counted, not pictures.",
+            right / classes: "that is for one class.",
+            classes * max((n * own) ** 0.5 for n, own in counts): "that is the largest class.",
+        }
+        for wrong, why in slips.items():
+            if abs(number - wrong) < 1e-6:
+                return f"{case} it gives {number:g}: {why}"
+        return (
+            f"{case} it gives {number:g}. Take the geometric mean class by class, then the least."
+        )
     return None
 
 
 q1 = Exercise(
     title="Effective size",
-    question="Write `effective_size(labels, sources)`: the number of classes times the number of "
-    "different sources in the class that has the fewest. Both are integer arrays, one value a "
-    "picture.",
+    question="Write `effective_size(labels, sources)`: the number of classes times the least "
+    "geometric mean, over the classes, of the number of pictures and the number of different "
+    "sources. Both are integer arrays, one value a picture.",
     hints=[
         "`np.unique(sources[labels == c])` are the different sources of class `c`.",
-        "Take `min` of their number over the classes, and multiply by the number of classes.",
+        "The geometric mean of a and b is the square root of a times b.",
+        "Take `min` over the classes, and multiply by the number of classes.",
     ],
     solution="""
 def effective_size(labels, sources):
     classes = np.unique(labels)
-    return len(classes) * min(len(np.unique(sources[labels == c])) for c in classes)
+    means = []
+    for c in classes:
+        own = sources[labels == c]
+        means.append((len(own) * len(np.unique(own))) ** 0.5)
+    return len(classes) * min(means)
 """,
     wrong=[
         ("all pictures", "def effective_size(labels, sources):\n    return len(labels)"),
         ("all sources", "def effective_size(labels, sources):\n    return len(np.unique(sources))"),
         (
-            "copies counted",
+            "pictures only",
             "def effective_size(labels, sources):\n"
             "    return len(np.unique(labels)) * np.bincount(labels).min()",
         ),
         (
+            "sources only",
+            "def effective_size(labels, sources):\n"
+            "    classes = np.unique(labels)\n"
+            "    return len(classes) * min(\n"
+            "        len(np.unique(sources[labels == c])) for c in classes\n"
+            "    )",
+        ),
+        (
             "of one class",
             "def effective_size(labels, sources):\n"
-            "    return min(len(np.unique(sources[labels == c])) for c in np.unique(labels))",
+            "    return min(\n"
+            "        (np.sum(labels == c) * len(np.unique(sources[labels == c]))) ** 0.5\n"
+            "        for c in np.unique(labels)\n"
+            "    )",
         ),
         (
             "the largest class",
             "def effective_size(labels, sources):\n"
             "    classes = np.unique(labels)\n"
             "    return len(classes) * max(\n"
-            "        len(np.unique(sources[labels == c])) for c in classes\n"
+            "        (np.sum(labels == c) * len(np.unique(sources[labels == c]))) ** 0.5\n"
+            "        for c in classes\n"
             "    )",
         ),
     ],
