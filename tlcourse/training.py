@@ -24,7 +24,7 @@ from .errors import CourseError
 from .evaluation import logits_of
 from .heads import TransferModel
 from .progress import progress_bar
-from .runtime import give_back_freed_memory, keep_freed_memory
+from .runtime import give_back_freed_memory, keep_freed_memory, threads_for
 from .transforms import Augment
 
 HEAD_LR = 3e-3
@@ -233,7 +233,8 @@ def fit(
     history.cached_through = cut
     best = _Best()
     bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
-    with torch.random.fork_rng(), bar:
+    pixels = batch_size * model.image_size**2
+    with torch.random.fork_rng(), bar, threads_for(pixels):
         torch.manual_seed(seed)
         optimizer = None
         try:
