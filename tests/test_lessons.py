@@ -1,6 +1,7 @@
 """Finding and running lessons, with small notebooks that run in about a second."""
 
 import json
+import os
 
 import pytest
 from lesson_example import code, example_cells, write_notebook
@@ -67,6 +68,14 @@ def test_a_lesson_runs_in_its_own_folder(folder, tmp_path, needs_papermill):
     out = tmp_path / "out.ipynb"
     assert run_lesson(lesson, out, progress=False).passed
     assert texts(out) == ["notebooks\n"]
+
+
+def test_no_lesson_shows_bars_while_it_is_run(folder, tmp_path, needs_papermill, monkeypatch):
+    monkeypatch.delenv("TLCOURSE_PROGRESS")
+    code = "from tlcourse.progress import progress_bar\nprint(progress_bar([1]).disable)"
+    out = tmp_path / "out.ipynb"
+    assert run_lesson(write(folder, "00_start", code), out, progress=False).passed
+    assert texts(out) == ["True\n"] and "TLCOURSE_PROGRESS" not in os.environ
 
 
 def test_a_course_goes_on_after_a_failure_and_says_what_failed(folder, tmp_path, needs_papermill):

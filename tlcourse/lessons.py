@@ -3,6 +3,7 @@
 import argparse
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,16 +166,17 @@ def run_lesson(
     started = time.perf_counter()
     error = ""
     try:
-        notebook = papermill.execute_notebook(
-            str(lesson.path),
-            None if output is None else str(output.resolve()),
-            parameters=parameters,
-            kernel_name="python3",
-            # A lesson finds its files as it does in JupyterLab: from its own folder.
-            cwd=str(lesson.path.parent),
-            progress_bar={"desc": lesson.name, "leave": False} if progress else False,
-            execution_timeout=timeout,
-        )
+        with _without_bars():
+            notebook = papermill.execute_notebook(
+                str(lesson.path),
+                None if output is None else str(output.resolve()),
+                parameters=parameters,
+                kernel_name="python3",
+                # A lesson finds its files as it does in JupyterLab: from its own folder.
+                cwd=str(lesson.path.parent),
+                progress_bar={"desc": lesson.name, "leave": False} if progress else False,
+                execution_timeout=timeout,
+            )
         if store:
             _store(notebook, lesson.path)
     except papermill.PapermillExecutionError as failure:
@@ -184,6 +186,20 @@ def run_lesson(
     except DeadKernelError:
         error = "the kernel died; was there enough memory?"
     return LessonRun(lesson, time.perf_counter() - started, " ".join(error.split()))
+
+
+@contextmanager
+def _without_bars():
+    """Kernels that start meanwhile show no progress bars, which slow machines would store."""
+    before = os.environ.get("TLCOURSE_PROGRESS")
+    os.environ["TLCOURSE_PROGRESS"] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TLCOURSE_PROGRESS"]
+        else:
+            os.environ["TLCOURSE_PROGRESS"] = before
 
 
 def _store(notebook, path: Path) -> None:

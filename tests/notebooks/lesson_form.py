@@ -179,6 +179,8 @@ def executed(nb):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 yield f"cell {i}: stored with an error output, {output.get('ename')}"
+            if re.search(r"\d%\|.*\| \d+/\d+ ", _text_of(output)):
+                yield f"cell {i}: stored with a progress bar; `make lessons` stores none"
 
 
 def no_machine_paths(nb):

@@ -87,6 +87,7 @@ BROKEN = {
         replace(SENTENCE, ""),
     ),
     "not run": ("executed", append(code("1 + 1"))),
+    "a bar": ("executed", show("text/plain", "training:  25%|##5       | 1/4 [00:01<00:05]")),
     "an error": ("executed", output(output_type="error", ename="ValueError")),
     "a home folder": ("no_machine_paths", show("text/plain", "/Users/ada/course/pets")),
     "a Windows folder": ("no_machine_paths", show("text/plain", "C:\\Users\\ada\\pets")),
