@@ -65,7 +65,7 @@ class CaseMapView {
         svg("text", { x: (left + right) / 2, y: high + 18, "text-anchor": "middle", class: "title" }, region.title),
         svg("text", { x: (left + right) / 2, y: high + 35, "text-anchor": "middle" }, region.strategy));
     });
-    this.dots = points.map((point, i) => {
+    this.dots = points.map((point) => {
       const go = () => store(this.model, { per_class: point.per_class, similarity: point.similarity });
       const right = across(point.per_class) < WIDTH - 150;
       return svg("g",
@@ -86,7 +86,7 @@ class CaseMapView {
         svg("text",
           {
             x: across(point.per_class) + (right ? 10 : -10),
-            y: up(point.similarity) + 4 + 13 * ((i % 3) - 1) * (points.length > 6 ? 1 : 0),
+            y: up(point.similarity) + 4,
             "text-anchor": right ? "start" : "end",
           }, point.name));
     });
@@ -97,7 +97,7 @@ class CaseMapView {
     this.cross = svg("path", { class: "here" });
     return svg("svg",
       {
-        class: "tlm-map",
+        class: points.length > 6 ? "tlm-map many" : "tlm-map",
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "group",
         "aria-label": "Map of size and similarity; the measured data sets are buttons",
