@@ -61,9 +61,7 @@ def give_back_freed_memory() -> None:
 def threads_for(pixels: int) -> Iterator[None]:
     """Let PyTorch use no more threads on a CPU than a batch of so many pixels keeps busy.
 
-    A layer of a small batch is done in less time than it takes to wake a second thread: on two
-    cores, training on 10 pictures of 48 pixels is as fast with one thread as with two at best, and
-    two to four times as fast where the machine is slow to wake one.
+    A layer of a small batch is done in less time than it may take to wake a second thread.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, min(before, pixels // _PIXELS_A_THREAD)))
