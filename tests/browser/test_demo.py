@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -33,7 +33,7 @@ def demo(repository, tmp_path_factory):
     process = subprocess.Popen(
         [sys.executable, "-m", "voila", *options],
         cwd=repository,
-        env=os.environ | private | {"JUPYTER_PATH": path},
+        env=os.environ | private | {"JUPYTER_PATH": path, "PYTHONFAULTHANDLER": "1"},
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -43,7 +43,8 @@ def demo(repository, tmp_path_factory):
         _wait_for(url, process, Path(log.name))
         yield url
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
@@ -53,16 +54,22 @@ def demo(repository, tmp_path_factory):
 
 
 def _wait_for(url, process, log):
+    """Wait until the server answers; otherwise say where its threads stand."""
+    directly = build_opener(ProxyHandler({}))  # whatever proxy the environment names
     deadline = time.monotonic() + 300  # it imports PyTorch and starts a kernel first
     while True:
         try:
-            urlopen(f"{url}voila/static/", timeout=5).close()
+            directly.open(f"{url}voila/static/", timeout=5).close()
             return
         except HTTPError:  # it answers
             return
-        except OSError:  # it refuses, or takes its time
-            pass
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        except OSError as e:  # it refuses, or takes its time
+            problem = e
+        if process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is None:
+                process.send_signal(signal.SIGABRT)
+                process.wait(30)
+            pytest.fail(f"{url}: {problem!r}\n{log.read_text()}")
         time.sleep(0.3)
 
 
