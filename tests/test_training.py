@@ -1,9 +1,11 @@
+import dataclasses
 import math
 import os
 import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 
 import tlcourse as tl
 from tlcourse.batches import TrainingError
+from tlcourse.folders import BadFilesWarning
 from tlcourse.runtime import keep_freed_memory
 from tlcourse.training import FrozenChangedError, make_optimizer
 from tlcourse.transforms import Augment
@@ -80,6 +83,26 @@ def test_with_the_cache_the_model_is_the_same(backbone, pets, tmp_path, monkeypa
         np.testing.assert_allclose(plain, cold, atol=2e-3)
         np.testing.assert_array_equal(cold, warm)
         assert [h.cached_through for h in histories] == [None, through, through]
+
+
+@pytest.mark.parametrize("folder", ["hymenoptera_data", "cats_vs_dogs"])
+def test_on_photographs_the_cache_changes_nothing(
+    backbone, shared_datasets, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BadFilesWarning)
+        data = tl.load_dataset(shared_datasets / folder, train_per_class=20, size=96)
+    some = np.arange(0, len(data.validation), len(data.validation) // 40)  # of both classes
+    data = dataclasses.replace(data, validation=data.validation.subset(some))
+    runs = []
+    for cache in (False, True):
+        model = tl.freeze(tl.replace_head(backbone, data.classes, seed=1), through="stage8")
+        runs.append(quick(model, data, epochs=10, cache=cache))
+    without, cached = runs
+    assert cached.cached_through == "stage8" and without["validation_accuracy"][-1] > 0.6
+    assert cached["validation_accuracy"] == without["validation_accuracy"]
+    assert cached["train_loss"] == pytest.approx(without["train_loss"], abs=1e-3)
 
 
 def test_what_is_not_frozen_moves_and_discriminative_rates_reach_their_stage(backbone, pets):

@@ -108,7 +108,7 @@ class RowBatches:
         for i in range(0, len(order), size):
             chunk = order[i : i + size]
             if isinstance(self.rows, torch.Tensor):
-                x = self.rows[torch.from_numpy(chunk).to(self.device)]
+                x = self.rows.index_select(0, torch.from_numpy(chunk).to(self.device))
             else:
                 x = torch.as_tensor(self.rows[chunk], dtype=torch.float32).to(self.device)
             yield x, self.labels[torch.from_numpy(chunk).to(self.device)]

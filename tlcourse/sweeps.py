@@ -58,46 +58,39 @@ def _runs(datasets, strategies, train_per_class, seeds) -> list[Run]:
 
 def grid() -> list[Run]:
     """All runs of the committed table, the most useful first; see data/results/README.md."""
-    main, two = ("pets", "digits", "ants_bees"), ("pets", "digits")
-    more = ("cats_dogs", "blood_cells")
-    five, three, rest = range(5), range(3), (3, 4)
+    two, real = ("pets", "digits"), ("ants_bees", "cats_dogs", "blood_cells")
+    every, drawn_and_ants = (*two, *real), (*two, "ants_bees")
+    five, three = range(5), range(3)
     stages = ("stem", *(f"stage{i}" for i in range(1, 9)))
     cuts = [f"cut_{stage}" for stage in stages]
     random_cuts = [f"random_cut_{stage}" for stage in stages]
     probes, trained = ("linear_probe", "random_frozen"), ("finetune_all", "scratch")
     depths = ("last_1", "last_2", "last_3", "last_5")
-    tops = ("reinit_1", "reinit_2", "reinit_3", "hidden_1", "hidden_2", "hidden_3")
+    tops = ("hidden_1", "hidden_2", "hidden_3", "reinit_1", "reinit_2", "reinit_3")
     ways = ("extended_frozen", "extended_updated")
     care = ("probe_then_finetune", "finetune_discriminative", "gradual_unfreezing")
     pieces = (
-        # What a frozen network is worth, where to cut it, and what training adds.
-        (main, probes, (10, 50), five),
-        (main, cuts, (10,), five),
-        (main, trained, (10,), three),
-        (main, depths, (10,), three),
-        (main, cuts, (50,), three),
-        (more, (*probes, *cuts), (10,), three),
-        (two, trained, (50,), three),
-        # What one may put on top, or take care of; features that were never trained.
-        (two, (*tops, *ways, *care), (10,), three),
-        (main, random_cuts, (10,), three),
-        (main, depths, (50,), three),
-        (("ants_bees",), trained, (50,), three),
-        (more, trained, (10, 50), three),
-        (more, (*probes, *cuts), (50,), three),
-        # Five seeds for what the lessons claim.
-        (main, trained, (10,), rest),
-        (main, cuts, (50,), rest),
-        (main, trained, (50,), rest),
-        # More and fewer pictures.
-        (main, (*probes, *cuts), (5, 20, 100), three),
-        (main, trained, (100,), three),
-        (("pets",), (*probes, *cuts, *trained), (200,), three),
-        (main, depths, (10,), rest),
-        (more, (*probes, *cuts, *trained), (200,), three),
-        (main, trained, (5, 20), three),
-        (two, (*tops, *ways, *care), (50,), three),
-        (two, ("reinit_updated_2", "reinit_updated_3"), (50,), three),
+        # Few pictures. What a frozen network is worth, where to cut it, what training adds.
+        (every, (*probes, *cuts), (10,), five),
+        (two, (*trained, *depths, *tops, *ways, *care), (10,), five),
+        (("ants_bees",), (*trained, "last_2", "hidden_2"), (10,), five),
+        (real, (*trained, "last_2", "hidden_2"), (10,), three),
+        (drawn_and_ants, random_cuts, (10,), three),  # features that were never trained
+        # Many pictures.
+        (every, probes, (50,), five),
+        (two, (*trained, "last_2", "last_5", "hidden_2"), (50,), five),
+        (every, cuts, (50,), three),
+        (real, (*trained, "last_2", "hidden_2"), (50,), three),
+        (("digits",), (*probes, *trained, "last_2", "last_5", "hidden_2"), (100,), five),
+        (("pets",), (*probes, *trained, "last_2", "last_5", "hidden_2"), (200,), five),
+        (("cats_dogs", "blood_cells"), (*probes, "finetune_all", "last_2"), (200,), three),
+        (drawn_and_ants, (*probes, *cuts), (100,), three),
+        (("pets", "cats_dogs", "blood_cells"), cuts, (200,), three),
+        # Between them, and fewer still.
+        (drawn_and_ants, (*probes, *cuts), (5, 20), three),
+        (two, (*trained, "last_2"), (5, 20), three),
+        (two, ("last_1", "last_3", "reinit_2"), (50,), three),
+        (("pets", "ants_bees"), ("finetune_all", "last_2"), (100,), three),
     )
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 

@@ -137,8 +137,14 @@ def make_optimizer(
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
+    top = {id(p) for p in head}
+    body = [(p, p.requires_grad) for p in model.stages.parameters()]
 
     def refuse_if_changed(*_):
+        # To ask each module for its parameters takes longer than to train a head on a batch.
+        same_head = {id(p) for p in model.head.parameters() if p.requires_grad} == top
+        if same_head and all(p.requires_grad is before for p, before in body):
+            return
         now = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
         if now.keys() != known:
             thawed = sorted({name.rpartition(".")[0] for i, name in now.items() if i not in known})
