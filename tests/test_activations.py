@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from PIL import Image
 from torch import nn
 
 import tlcourse as tl
-from tlcourse.activations import CacheRefusedError, describe, folder_name
+from tlcourse.activation_store import CacheError, Store
+from tlcourse.activations import Activations, CacheRefusedError, describe, folder_name
 from tlcourse.cli import main
 from tlcourse.transforms import Augment
 
@@ -93,6 +95,49 @@ def test_rows_are_read_like_an_array(cache, backbone, pets):
     with pytest.raises(IndexError):
         rows[9]
     assert len(rows) == 9 and "9" in repr(rows)
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Activations of 20,000 rows in shards of 512: 80 MB; row i is filled with i."""
+    store, count = Store(tmp_path / "many"), 20_480
+    keys = [i.to_bytes(32, "big") for i in range(count)]
+    for i in range(0, count, 512):
+        values = np.arange(i, i + 512, dtype=np.float32)
+        store.add(keys[i : i + 512], np.tile(values[:, None], (1, 1000)))
+    shards, positions = store.locate(keys)
+    return Activations(store, shards, positions, np.zeros(count), (1000,), 0)
+
+
+def test_single_rows_and_whole_shards_are_read_alike(many):
+    order = np.random.default_rng(0).permutation(len(many))
+    np.testing.assert_array_equal(many[order[:64]][:, 0], order[:64])
+    np.testing.assert_array_equal(many.numpy()[:, -1], np.arange(len(many)))
+    copy = pickle.loads(pickle.dumps(many))
+    np.testing.assert_array_equal(copy[order[:5]], many[order[:5]])
+    assert len(pickle.dumps(many)) < 10**6
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc, as Linux has it")
+def test_reading_rows_here_and_there_takes_no_memory(many):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    before = resident()
+    order = np.random.default_rng(0).permutation(len(many))
+    most = 0
+    for i in range(0, 4096, 32):
+        many[order[i : i + 32]]
+        most = max(most, resident() - before)
+    assert most < 20 * 2**20
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="Windows maps files, and locks them so")
+def test_a_shard_cut_short_while_it_is_open_gives_no_rows(many):
+    for path in many.directory.glob("shard-*.npy"):
+        os.truncate(path, 4096)
+    with pytest.raises(CacheError, match="cut short while it was in use.*cache_activations again"):
+        many[[7, 9_000]]
 
 
 def test_float16_takes_half_the_space(cache, backbone, pets):

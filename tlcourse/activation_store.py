@@ -31,6 +31,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -99,9 +100,12 @@ class Shard:
             _verified.add(self._state)
         return True
 
-    def rows(self) -> np.ndarray:
-        """The rows, mapped into memory: read from disk where they are touched."""
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+    def rows(self, file: BinaryIO | None = None) -> np.ndarray:
+        """The rows, mapped into memory: read from disk where they are touched.
+
+        `file` is the shard where it is open, for it may have been removed since.
+        """
+        return np.memmap(file or self.path, self.dtype, "r", self.offset, self.shape)
 
 
 class Store:

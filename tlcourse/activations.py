@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -33,12 +35,13 @@ from .freezing import fingerprint, frozen_prefix
 from .transforms import Augment, Preprocess
 
 DTYPES = ("float32", "float16")
-# Each open map is an open file, of which macOS allows 256 by default.
-_OPEN_MAPS = 128
-# Pages that were read count as memory of the process until their file is unmapped; with a page the
-# kernel maps up to 64 kB around it.
-_MAPPED_BYTES = 256 * 2**20
-_AROUND_BYTES = 2**16
+# macOS allows a process 256 open files by default.
+_OPEN_FILES = 128
+# Where this part of a shard's rows or more is wanted, the shard is mapped into memory; single rows
+# are read. Around each byte of a map that is touched, the kernel may bring in two megabytes, which
+# count as memory of the process until the file is unmapped.
+_MAP_FROM = 0.25
+_read_at = getattr(os, "preadv", None)  # Windows has none; there all is mapped
 _live: weakref.WeakSet[Activations] = weakref.WeakSet()
 
 
@@ -69,15 +72,18 @@ class Activations:
         self.shape = (len(positions), *shape)
         self._shards, self._positions = shards, positions
         self._starts = np.cumsum([0, *(shard.shape[0] for shard in shards)])
-        self._maps: dict[int, np.ndarray] = {}
-        self._touched = 0
-        # Mapped now, the rows of a cache of ordinary size stay readable when its files are removed.
-        for number in range(min(len(shards), _OPEN_MAPS)):
-            self._rows_of(number)
+        self._files: dict[int, BinaryIO] = {}
+        # Open from now on, the rows of a cache of ordinary size stay readable when it is cleared.
+        for number in range(min(len(shards), _OPEN_FILES)):
+            self._file(number)
+        weakref.finalize(self, _close, self._files)
         _live.add(self)
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_files": {}}  # a process of a DataLoader opens them itself
 
     def __repr__(self) -> str:
         return f"Activations(shape={self.shape}, dtype={self.dtype}, computed={self.computed})"
@@ -96,29 +102,40 @@ class Activations:
     def _gather(self, positions: np.ndarray) -> np.ndarray:
         out = np.empty((len(positions), *self.shape[1:]), self.dtype)
         owner = np.searchsorted(self._starts, positions, side="right") - 1
-        for number in np.unique(owner):
+        wanted = np.bincount(owner, minlength=len(self._shards))
+        within = positions - self._starts[owner]
+        mapped = wanted >= (0 if _read_at is None else _MAP_FROM) * np.diff(self._starts)
+        for number in np.flatnonzero(mapped & (wanted > 0)):
             here = np.flatnonzero(owner == number)
-            rows = self._rows_of(number)
-            out[here] = rows[positions[here] - self._starts[number]]
-            row_bytes = rows.nbytes // len(rows)
-            self._touched += min(len(here) * (row_bytes + _AROUND_BYTES), rows.nbytes)
-            if self._touched > _MAPPED_BYTES:
-                self._maps.clear()
-                self._touched = 0
+            shard = self._shards[number]
+            out[here] = shard.rows(self._file(number))[within[here]]
+        for place in np.flatnonzero(~mapped[owner]):
+            number = int(owner[place])
+            start = self._shards[number].offset + int(within[place]) * out[place].nbytes
+            if _read_at(self._file(number).fileno(), [out[place]], start) != out[place].nbytes:
+                raise self._gone(number)
         return out
 
-    def _rows_of(self, number: int) -> np.ndarray:
-        if number not in self._maps:
-            if len(self._maps) >= _OPEN_MAPS:
-                self._maps.pop(next(iter(self._maps)))
+    def _file(self, number: int) -> BinaryIO:
+        if number not in self._files:
+            if len(self._files) >= _OPEN_FILES:
+                self._files.pop(next(iter(self._files))).close()
             try:
-                self._maps[number] = self._shards[number].rows()
+                self._files[number] = self._shards[number].path.open("rb", buffering=0)
             except OSError as error:
-                raise CacheError(
-                    f"{self._shards[number].path} was removed while it was in use; run "
-                    "cache_activations again, and what is missing is computed"
-                ) from error
-        return self._maps[number]
+                raise self._gone(number) from error
+        return self._files[number]
+
+    def _gone(self, number: int) -> CacheError:
+        return CacheError(
+            f"{self._shards[number].path} was removed or cut short while it was in use; run "
+            "cache_activations again, and what is missing is computed"
+        )
+
+
+def _close(files: dict[int, BinaryIO]) -> None:
+    for file in files.values():
+        file.close()
 
 
 def cache_activations(

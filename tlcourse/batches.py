@@ -18,7 +18,7 @@ from .transforms import Augment, Preprocess
 
 # Decoded pictures are kept in memory up to this size, and read again each epoch beyond it.
 PIXELS_IN_MEMORY = 256 * 2**20
-ROWS_IN_MEMORY = 512 * 2**20
+ROWS_IN_MEMORY = 256 * 2**20
 
 
 class TrainingError(CourseError, ValueError):
