@@ -93,8 +93,9 @@ def divide(labels, cluster, wanted, classes, *, seed):
         here = labels == label
         if wanted[label] and (not taken[here].any() or taken[here].all()):
             raise SplitError(
-                f"class {name!r}: {here.sum()} pictures from {len(set(cluster[here]))} sources "
-                "cannot be put on both sides of a split; add pictures from other sources"
+                f"class {name!r} cannot be put on both sides of a split "
+                f"(sources: {len(set(cluster[here]))}, pictures: {here.sum()}); add pictures from "
+                "other sources"
             )
     return taken
 
@@ -202,6 +203,7 @@ def _need_sources(labels, cluster, classes, amounts, fractions):
         sources = len(set(here.tolist()))
         if sources < needed:
             raise SplitError(
-                f"class {name!r} has {len(here)} pictures from {sources} sources; to divide it in "
-                f"{needed} parts takes at least {needed}: add pictures, or leave the class out"
+                f"class {name!r} cannot be divided in {needed} parts, which takes {needed} sources "
+                f"at least (sources: {sources}, pictures: {len(here)}); add pictures, or move the "
+                "class's folder away"
             )
