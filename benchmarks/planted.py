@@ -36,14 +36,20 @@ def splits(train: int, validation: int) -> ImageSplits:
 
 
 def draw_rows(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Float32 (len(labels), 1280), between 0 and 6 as the network's activations are."""
-    fixed = np.random.default_rng(0)
-    mixing = fixed.normal(size=(64, WIDTH)).astype(np.float32) / 8
-    centres = fixed.normal(size=(len(CLASSES), 64)).astype(np.float32) * 0.45
+    """Float32 (len(labels), 1280), between 0 and 6 as the network's activations are.
+
+    Most of the variance lies in few directions, as it does in activations (the first 10, 64 and 200
+    hold 0.38, 0.65 and 0.83 of it; of the drawn pets', 0.36, 0.71 and 0.91), while what tells the
+    classes apart lies in all of them: a head takes several epochs to find it.
+    """
+    fixed, hidden = np.random.default_rng(0), 400
+    mixing = fixed.normal(size=(hidden, WIDTH)) / 4
+    mixing = (mixing / np.sqrt(np.arange(1, hidden + 1))[:, None]).astype(np.float32)
+    centres = fixed.normal(size=(len(CLASSES), hidden)).astype(np.float32) * 0.22
     rng = np.random.default_rng([1, seed])
-    hidden = centres[labels] + rng.standard_normal((len(labels), 64), np.float32)
-    noise = 0.3 * rng.standard_normal((len(labels), WIDTH), np.float32)
-    return np.clip(hidden @ mixing + noise, 0, 6)
+    z = centres[labels] + rng.standard_normal((len(labels), hidden), np.float32)
+    noise = 0.1 * rng.standard_normal((len(labels), WIDTH), np.float32)
+    return np.clip(z @ mixing + 0.3 + noise, 0, 6)
 
 
 def plant(data: ImageSplits, backbone) -> int:

@@ -67,6 +67,7 @@ def grid() -> list[Run]:
     probes, trained = ("linear_probe", "random_frozen"), ("finetune_all", "scratch")
     depths = ("last_1", "last_2", "last_3", "last_5")
     tops = ("hidden_1", "hidden_2", "hidden_3", "reinit_1", "reinit_2", "reinit_3")
+    copies = ("reinit_1", "reinit_2", "reinit_3", "reinit_updated_2", "reinit_updated_3")
     ways = ("extended_frozen", "extended_updated")
     care = ("probe_then_finetune", "finetune_discriminative", "gradual_unfreezing")
     pieces = (
@@ -76,6 +77,7 @@ def grid() -> list[Run]:
         (("ants_bees",), (*trained, "last_2", "hidden_2"), (10,), five),
         (real, (*trained, "last_2", "hidden_2"), (10,), three),
         (drawn_and_ants, random_cuts, (10,), three),  # features that were never trained
+        (("pets",), copies, (10, 50), three),
         # Many pictures.
         (every, probes, (50,), five),
         (two, (*trained, "last_2", "last_5", "hidden_2"), (50,), five),
@@ -89,7 +91,7 @@ def grid() -> list[Run]:
         # Between them, and fewer still.
         (drawn_and_ants, (*probes, *cuts), (5, 20), three),
         (two, (*trained, "last_2"), (5, 20), three),
-        (two, ("last_1", "last_3", "reinit_2"), (50,), three),
+        (("pets",), ("last_1", "last_3"), (50,), three),
         (("pets", "ants_bees"), ("finetune_all", "last_2"), (100,), three),
     )
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
