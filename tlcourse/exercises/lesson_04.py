@@ -195,6 +195,9 @@ def _train(answer):
             "be had. Do rows and labels still belong together? Does every batch end with an "
             "update?"
         )
+    gradients = [p.grad for p in head.parameters() if p.grad is not None]
+    if gradients and float(gradients[0].norm()) > 5:  # of one batch, it is far below 1
+        return "The gradients of all batches have added up. When are they set to zero?"
     return None
 
 
@@ -223,6 +226,7 @@ q3 = Exercise(
     ],
     solution=_LOOP,
     wrong=[
+        ("gradients add up", _LOOP.replace("            optimizer.zero_grad()\n", "")),
         ("no update", _LOOP.replace("            optimizer.step()\n", "")),
         ("rows shuffled, labels not", _LOOP.replace("y[batch])", "y[: len(batch)])")),
         (

@@ -1,5 +1,7 @@
 """Exercises of lesson 12: your own pictures."""
 
+import numpy as np
+
 from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number
 
 
@@ -255,7 +257,7 @@ _ANSWERS = (
 def _name_or_none(answer):
     _expect_function(answer, "name_or_none")
     for probabilities, threshold, right in _ANSWERS:
-        found = answer(list(probabilities), _THREE, threshold)
+        found = answer(np.array(probabilities), _THREE, threshold)
         case = f"For probabilities {list(probabilities)} and a threshold of {threshold}"
         if found is None and right is None:
             continue
