@@ -6,6 +6,7 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.batches import TrainingError
 from tlcourse.evaluation import Evaluation
+from tlcourse.photos import read_photo
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,28 @@ def test_the_size_of_the_pictures_is_the_datas_unless_asked(model, pets):
     at_64 = tl.evaluate(model, pets.test, device="cpu").probabilities
     at_96 = tl.evaluate(model, pets.test, device="cpu", size=96).probabilities
     assert not np.allclose(at_64, at_96)
+
+
+def test_a_trained_model_is_judged_at_the_size_it_was_trained_at():
+    pets = tl.load_dataset("pets", train_per_class=4, validation_per_class=4, size=64)
+    model = tl.freeze(tl.replace_head(tl.load_backbone(), pets.classes), through="stage8")
+    tl.fit(model, pets, epochs=2, size=40, device="cpu", progress=False)
+    judged = tl.evaluate(model, pets.validation, device="cpu", progress=False).probabilities
+    at_40 = tl.evaluate(model, pets.validation, size=40, device="cpu", progress=False)
+    np.testing.assert_array_equal(judged, at_40.probabilities)
+    np.testing.assert_allclose(tl.predict(model, pets.validation, device="cpu"), judged, atol=1e-5)
+
+
+def test_open_pictures_are_read_as_those_of_a_folder_are(model, tmp_path):
+    grey = np.linspace(0, 60_000, 80 * 50).astype(np.uint16).reshape(80, 50)
+    Image.fromarray(grey).save(tmp_path / "wide.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.fromarray((grey // 256).astype(np.uint8)).save(tmp_path / "side.jpg", exif=exif)
+    for name in ("wide.png", "side.jpg"):
+        file = tmp_path / name
+        opened, read = (tl.predict(model, [i]) for i in (Image.open(file), read_photo(file)))
+        np.testing.assert_array_equal(opened, read)
 
 
 def test_probabilities_sum_to_one_for_any_kind_of_picture(model):

@@ -194,6 +194,18 @@ def test_text_named_as_a_picture(tmp_path):
     refused(tmp_path / "t.png", "not a picture that can be read")
 
 
+def test_no_other_program_is_started_whatever_the_name_says(tmp_path, monkeypatch):
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "cat.jpg").write_bytes(eps)
+
+    def start(*_, **__):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr("subprocess.check_call", start)
+    monkeypatch.setattr("subprocess.Popen", start)
+    assert "not a picture that can be read" in str(check_photo(tmp_path / "cat.jpg"))
+
+
 def test_folder_named_as_a_picture(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     with pytest.raises(PhotoError, match="folder.jpg"):

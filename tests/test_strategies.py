@@ -188,6 +188,23 @@ def test_gradual_unfreezing_thaws_the_last_stages_first(lite0, pets):
     assert all(few == many[: len(few)] for many, few in zip(frozen, frozen[1:], strict=False))
 
 
+def test_gradual_unfreezing_after_a_probe_is_gradual(lite0, pets):
+    model = tl.apply(
+        Strategy("own", trained=3, gradual=True, probe_first=True), lite0, pets.classes
+    )
+    frozen = []
+    quick(model, pets, epochs=4, on_epoch=lambda row: frozen.append(len(frozen_stages(model))))
+    assert frozen[:5] == [9] * 5 and frozen[-1] == 6  # the probe, and the first epoch after it
+
+
+def test_gradual_unfreezing_thaws_batch_norm_as_the_strategy_says(lite0, pets):
+    model = tl.apply(
+        Strategy("own", trained=1, gradual=True, batch_norm="frozen"), lite0, pets.classes
+    )
+    quick(model, pets, epochs=3)
+    assert not model.stages.stage8.frozen and model.stages.stage8.batch_norm == "frozen"
+
+
 def test_gradual_unfreezing_of_some_stages_caches_those_below(lite0, pets):
     model = tl.apply(Strategy("own", trained=2, gradual=True), lite0, pets.classes)
     below = lite0.stage_names[:-2]

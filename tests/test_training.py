@@ -174,6 +174,28 @@ def test_without_validation_pictures_the_last_epoch_counts(backbone, pets):
     assert "not measured" in repr(history)
 
 
+def test_interrupted_without_validation_pictures_the_last_whole_epoch_counts(model, pets):
+    data, heads = dataclasses.replace(pets, validation=pets.validation.subset([])), []
+
+    def stop(*_):
+        if len(heads) == 2:
+            raise KeyboardInterrupt
+
+    model.head.register_forward_hook(stop)
+    history = quick(
+        model, data, epochs=5, on_epoch=lambda row: heads.append(tl.fingerprint(model.head))
+    )
+    assert history.interrupted and history.best_epoch == 2
+    assert tl.fingerprint(model.head) == heads[-1]
+
+
+@pytest.mark.parametrize("patience, pictures", [(0, 12), (2, 0)])
+def test_patience_that_cannot_be_is_refused(model, pets, patience, pictures):
+    validation = pets.validation.subset(np.arange(pictures))
+    with pytest.raises(TrainingError, match=f"patience={patience} with {pictures} validation"):
+        quick(model, dataclasses.replace(pets, validation=validation), patience=patience)
+
+
 def test_augmentation_changes_the_pictures_but_not_the_seeded_result(backbone, pets):
     def train(augment):
         model = tl.freeze(tl.replace_head(backbone, pets.classes), through="stage8")

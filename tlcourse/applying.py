@@ -103,7 +103,8 @@ def train(
     if strategy.probe_first:
         freezing.freeze(model, through=model.stage_names[-1])
         before = fit(model, data, epochs=epochs, cache=cache, **options)
-        _thaw(model)
+        if not strategy.gradual:
+            _thaw(model)
         if before.interrupted:
             return before
     unfreeze_at = strategy.unfreeze_at(model, epochs)
@@ -115,6 +116,7 @@ def train(
         lr=lr,
         stage_lrs=strategy.stage_lrs(model, lr),
         unfreeze_at=unfreeze_at,
+        batch_norm=strategy.batch_norm,
         cache=cache and model.stage_names[0] not in thawing,
         **options,
     )

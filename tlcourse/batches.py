@@ -53,6 +53,14 @@ def input_size(model, images, size: int | None = None) -> int:
     return next((s for s in asked if s is not None), model.spec.preprocess.size)
 
 
+def size_as_trained(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the model's, the data's, the network's.
+
+    What was trained on pictures of one size is judged and used on pictures of that size.
+    """
+    return input_size(model, images, size or getattr(model, "image_size", None))
+
+
 class PixelBatches:
     """Batches of normalised pictures, decoded by threads while the network computes."""
 

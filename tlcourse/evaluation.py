@@ -10,9 +10,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .batches import TrainingError, cacheable_through, input_size, open_batches, pick_device
+from .batches import (
+    TrainingError,
+    cacheable_through,
+    open_batches,
+    pick_device,
+    size_as_trained,
+)
 from .datasets import ImageSet
 from .heads import TransferModel
+from .photos import upright_rgb
 from .runtime import keep_freed_memory
 
 
@@ -107,6 +114,9 @@ def evaluate(
     ----------
     cache
         True: read the activations of the frozen stages from the cache, as in `fit`.
+    size
+        Side of the pictures in pixels; None: what the model was trained at, else the data's, else
+        the network's own.
 
     Raises
     ------
@@ -124,7 +134,7 @@ def evaluate(
     device = pick_device(device)
     model.to(device)
     before = model.image_size
-    model.image_size = input_size(model, images, size)
+    model.image_size = size_as_trained(model, images, size)
     try:
         cut = cacheable_through(model, None) if cache else None
         source, part = open_batches(model, images, cut, device, progress)
@@ -149,12 +159,18 @@ def predict(
 ) -> np.ndarray:
     """Probabilities of shape (N, classes), float32, for PIL pictures or an `ImageSet`.
 
-    Works for a `Backbone` too, whose classes are ImageNet's. Pictures are turned into RGB.
+    Works for a `Backbone` too, whose classes are ImageNet's. Pictures are turned upright and into
+    RGB as those of a folder are.
+
+    Parameters
+    ----------
+    size
+        As for `evaluate`.
     """
     keep_freed_memory()
     device = pick_device(device)
     model.to(device)
-    preprocess = model.spec.preprocess.at(input_size(model, images, size))
+    preprocess = model.spec.preprocess.at(size_as_trained(model, images, size))
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -175,4 +191,4 @@ def _rgb(images, preprocess):
             yield images.image(i, at_least=preprocess.at_least)
     else:
         for image in images:
-            yield image.convert("RGB")
+            yield upright_rgb(image)

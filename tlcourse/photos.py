@@ -116,7 +116,7 @@ def decode_photo(data, path, *, at_least=None):
             if at_least and image.format == "JPEG":
                 image.draft(None, (2 * at_least, 2 * at_least))
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            return upright_rgb(image)
     except PhotoError:
         raise
     except Exception as error:
@@ -205,6 +205,8 @@ def stray(path):
     return Problem(path, "is no picture file", "ignored; move it elsewhere to stop this warning")
 
 
+# Not all that Pillow knows: EPS would start Ghostscript on the file, whatever its suffix.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 _ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 
 
@@ -218,7 +220,7 @@ def _open(source, path):
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on; the limit here is MAX_PIXELS.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(source)
+            image = Image.open(source, formats=_FORMATS)
     except UnidentifiedImageError as error:
         problem = Problem(
             path,
@@ -235,8 +237,12 @@ def _open(source, path):
     return image
 
 
-def _to_rgb(image):
-    """Convert any mode of Pillow to RGB."""
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Turn a picture as its camera says, and convert any mode of Pillow to RGB.
+
+    Wider channels are scaled to bytes, and what is transparent becomes white.
+    """
+    image = ImageOps.exif_transpose(image)
     if image.mode == "RGB":
         return image
     if image.mode[0] in "IF":  # "I;16", "I;16B", "I", "F": one channel, wider than a byte

@@ -168,6 +168,7 @@ def fit(
     lr: float | None = None,
     stage_lrs: Mapping[str, float] | None = None,
     unfreeze_at: Mapping[int, str] | None = None,
+    batch_norm: str = "adapt",
     batch_size: int = 32,
     weight_decay: float = 0.01,
     augment: Augment | None = None,
@@ -200,10 +201,12 @@ def fit(
     unfreeze_at
         Gradual unfreezing: {epoch: stage} thaws that stage and all later ones before the epoch
         (counted from 1); the optimizer is built again.
+    batch_norm
+        Of the stages that `unfreeze_at` thaws; see `tlcourse.unfreeze`.
     augment
         Random changes to training pictures; cannot go with `cache`.
     patience
-        Stop after so many epochs without a better validation accuracy; None: never.
+        Stop after so many epochs none of which was better than the best before; None: never.
     seed
         Of the order of the pictures, augmentation and dropout.
     size
@@ -221,7 +224,7 @@ def fit(
     TrainingError
         Where model and data do not fit, or the loss is no longer a number.
     """
-    _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at)
+    _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
     keep_freed_memory()
     started = time.perf_counter()
     device = pick_device(device)
@@ -247,7 +250,7 @@ def fit(
             for epoch in range(1, epochs + 1):
                 epoch_started = time.perf_counter()
                 if epoch in (unfreeze_at or {}):
-                    freezing.unfreeze(model, unfreeze_at[epoch])
+                    freezing.unfreeze(model, unfreeze_at[epoch], batch_norm=batch_norm)
                     optimizer = None
                 if optimizer is None:
                     optimizer = make_optimizer(model, lr, stage_lrs, weight_decay)
@@ -328,10 +331,9 @@ class _Best:
         self.epoch, self._score, self._state = 0, None, {}
 
     def consider(self, model: nn.Module, row: dict) -> None:
-        if row["validation_accuracy"] is None:
-            self.epoch = row["epoch"]  # the last one stays in the model
-            return
-        score = (row["validation_accuracy"], -row["validation_loss"])
+        score = (row["epoch"],)  # without validation pictures the last one is the best
+        if row["validation_accuracy"] is not None:
+            score = (row["validation_accuracy"], -row["validation_loss"])
         if self._score is None or score > self._score:
             self.epoch, self._score = row["epoch"], score
             self._state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -342,7 +344,7 @@ class _Best:
         return self.epoch
 
 
-def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at) -> None:
+def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience) -> None:
     if tuple(model.classes) != tuple(data.classes):
         raise TrainingError(
             f"the model's classes are {', '.join(model.classes)}, the data's "
@@ -352,6 +354,11 @@ def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at) -> 
         raise TrainingError("there are no training pictures")
     if epochs < 1 or batch_size < 1:
         raise TrainingError(f"epochs={epochs}, batch_size={batch_size}: both must be at least 1")
+    if patience is not None and (patience < 1 or not len(data.validation)):
+        raise TrainingError(
+            f"patience={patience} with {len(data.validation)} validation pictures: it must be at "
+            "least 1, and takes validation pictures to tell which epoch is better"
+        )
     if cache and augment is not None:
         raise TrainingError(
             "random augmentation gives a new picture each epoch, a cache gives the old activation: "

@@ -8,7 +8,7 @@ import traitlets
 from PIL import Image
 
 from ..backbones import Backbone
-from ..batches import input_size
+from ..batches import input_size, size_as_trained
 from ..datasets import ImageSet, ImageSplits
 from ..errors import CourseError
 from ..evaluation import predict
@@ -149,7 +149,8 @@ class LookInside(CourseWidget):
         result = {"maps": maps, "imagenet": inside.top_classes(softmax, backbone.classes)}
         result["size"] = size
         if model is not None:
-            own = predict(model, [image], size=input_size(model, self._gallery or [], None))[0]
+            trained_at = size_as_trained(model, self._gallery or [])
+            own = predict(model, [image], size=trained_at)[0]
             result["own"] = inside.top_classes(own, model.classes)
         if self._gallery is not None and len(self._gallery):
             result["nearest"] = self._nearest(features, size)
