@@ -9,7 +9,7 @@
 # make wall       draw the page for the classroom wall into build/four_cases.pdf and .png
 # make bench      measure the figures that the documentation quotes, beside their peers
 # make format     format the code and the lessons, and mend what ruff can mend
-# make clean      remove what was built and cached, but not .venv and data/
+# make clean      remove what was built, but not .venv and data/
 #
 # CPU=1           installs the CPU build of PyTorch: `make lab CPU=1` saves several GB on Linux
 # PYTHON=...      the Python (3.11 or newer) from which the environment is made

@@ -8,9 +8,9 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse import probing
-from tlcourse.advice import AT_HOME, LARGE, Advice, advise, best_probe, recommend
+from tlcourse.advice import AT_HOME, LARGE, Advice, advise, best_probe, read_data, recommend
 from tlcourse.cli import main
-from tlcourse.datasets import ImageSet
+from tlcourse.datasets import DatasetError, ImageSet
 from tlcourse.errors import CourseError
 from tlcourse.plots import advice_evidence, png
 from tlcourse.probing import Evidence, Probe, ProbeError, draw_sample, named_right, sources_of
@@ -296,6 +296,50 @@ def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):
     found = advise(photos, progress=False)
     assert found.per_class == 4  # of six that are left of each class; the others are to choose by
     assert "only 12 of 20 files" in str(found)
+
+
+def test_which_part_of_a_huge_folder_depends_on_the_seed_alone(tmp_path, monkeypatch):
+    """Neither on the order in which the classes come from a set, which changes from run to run."""
+    monkeypatch.setattr("tlcourse.advice.MOST_FILES", 25)
+    names = ("ant", "bee", "cat", "dog", "elk")
+    paths = [f"{name}/{i:02d}.png" for name in names for i in range(20)]
+    rng, expected = np.random.default_rng(3), set()
+    for number, path in enumerate(paths):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / path)
+    for first in range(0, len(paths), 20):
+        expected |= {paths[i] for i in rng.permutation(np.arange(first, first + 20))[:5]}
+    data = read_data(tmp_path, seed=3)
+    parts = (data.train, data.validation, data.test)
+    assert {part.name(i) for part in parts for i in range(len(part))} == expected
+
+
+def test_of_more_classes_than_files_one_of_each_is_opened(photos, monkeypatch):
+    monkeypatch.setattr("tlcourse.advice.MOST_FILES", 1)
+    with pytest.raises(CourseError, match="pictures: 1"):
+        read_data(photos)
+
+
+def test_a_huge_folder_without_training_pictures_is_refused_in_words(tmp_path, photos, monkeypatch):
+    monkeypatch.setattr("tlcourse.advice.MOST_FILES", 5)
+    (tmp_path / "all" / "train").mkdir(parents=True)
+    photos.rename(tmp_path / "all" / "test")
+    with pytest.raises(DatasetError, match="none to train"):
+        read_data(tmp_path / "all")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{photos}", "--figure", "{photos}/nowhere/x.png"], "nowhere is not a folder"),
+        (["{photos}", "--figure", "{photos}/red"], "the name is that of one"),
+        (["pets", "--group-by", "x"], "'pets' takes no group_by"),
+    ],
+)
+def test_what_cannot_work_is_said_before_measuring(photos, monkeypatch, capsys, words, said):
+    monkeypatch.setattr("tlcourse.advice.advise", None)
+    assert main(["advise", *(word.format(photos=photos) for word in words)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_the_command_explains_what_it_cannot_do(photos, capsys):

@@ -76,6 +76,7 @@ def test_a_new_command_is_a_function_and_a_registration(register, capsys):
     [
         (CourseError("the folder is empty; add pictures"), 2, "Error: the folder is empty; add"),
         (KeyboardInterrupt(), 130, "Interrupted."),
+        (FileNotFoundError(2, "No such file or directory", "x.png"), 2, "directory: 'x.png'"),
     ],
 )
 def test_expected_errors_have_no_traceback(register, capsys, error, status, says):
@@ -87,6 +88,16 @@ def test_expected_errors_have_no_traceback(register, capsys, error, status, says
     said = capsys.readouterr().err
     assert says in said
     assert "Traceback" not in said
+
+
+def test_a_data_folder_is_the_same_for_what_a_command_starts(register, tmp_path, monkeypatch):
+    seen = []
+    register("look", "look")(lambda _: seen.append(os.environ["TLCOURSE_DATA"]))
+    monkeypatch.chdir(tmp_path)
+    for given in ("here", str(tmp_path / "here")):
+        monkeypatch.setenv("TLCOURSE_DATA", given)
+        main(["look"])
+    assert seen == [str(tmp_path / "here")] * 2
 
 
 def test_an_unexpected_error_is_not_hidden(register):
@@ -149,6 +160,7 @@ def test_train_says_how_sure_it_is(photos, tmp_path, capsys):
         (["--backbone", "resnet1000"], "efficientnet_lite0"),
         (["--device", "abacus"], "abacus"),
         (["--out", "{photos}/red"], "inside"),
+        (["--out", f"{__file__}/x"], "test_cli.py; give another place with --out"),
     ],
 )
 def test_train_refuses_in_words(photos, tmp_path, monkeypatch, capsys, options, says):
@@ -166,6 +178,15 @@ def test_train_refuses_numbers_that_make_no_sense(photos, wrong, capsys):
         main(["train", str(photos), *wrong])
     assert stop.value.code == 2
     assert "whole number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["-1", str(2**32), "1.5", "--1"])
+@pytest.mark.parametrize("words", [["train", "photos"], ["advise", "photos"], ["run", "00"]])
+def test_seeds_that_numpy_refuses_are_refused_at_once(words, wrong, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*words, f"--seed={wrong}"])
+    assert stop.value.code == 2
+    assert "is not a whole number from 0 to 4294967295" in capsys.readouterr().err
 
 
 def test_data_lists_what_there_is(capsys, monkeypatch, tmp_path):
@@ -195,6 +216,13 @@ def test_data_check_lists_bad_files_and_leaves_them(photos, capsys):
     assert main(["data", "check", str(photos / "nowhere")]) == 2
 
 
+def test_data_check_is_for_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", "pets"]) == 2
+    said = capsys.readouterr().err
+    assert "'pets' is not a folder" in said and "tlcourse data fetch NAME" in said
+
+
 def test_lab_listens_on_this_machine_only_and_keeps_its_token():
     words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb", 8899, True)
     assert "--ip=127.0.0.1" in words
@@ -208,4 +236,4 @@ def test_lab_listens_on_this_machine_only_and_keeps_its_token():
 def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["lab"]) == 2
-    assert "pip install" in capsys.readouterr().err
+    assert '-e ".[lab]"' in capsys.readouterr().err  # cmd.exe takes no single quotes

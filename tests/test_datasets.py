@@ -261,7 +261,7 @@ def test_three_pictures_a_class_are_just_enough(tmp_path):
 
 def test_two_pictures_are_too_few_for_three_parts(tmp_path):
     fill(tmp_path, {"a": 9, "few": 2})
-    with pytest.raises(SplitError, match="class 'few' has 2 pictures.*at least 3"):
+    with pytest.raises(SplitError, match="class 'few'.*takes 3 sources at least.*pictures: 2"):
         load(tmp_path)
     data = load(tmp_path, fractions=(0.5, 0.5, 0))
     assert counts(data.train)[1] == 1 and len(data.test) == 0
@@ -501,6 +501,21 @@ def test_split_folders_that_do_not_fit(tmp_path):
     fill(tmp_path / "valid", {"a": 3, "b": 3}, first)
     with pytest.raises(DatasetError, match="both hold validation"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("split", ["test", "Val"])
+def test_a_split_folder_beside_the_classes_is_no_class(tmp_path, split):
+    first = fill(tmp_path, {"cat": 3, "dog": 3})
+    fill(tmp_path / split, {"cat": 2, "dog": 2}, first)
+    said = f"{split} looks like a split folder.*put cat, dog into .*train, or rename .*{split}"
+    with pytest.raises(DatasetError, match=said):
+        load(tmp_path)
+
+
+def test_a_class_may_be_called_test(tmp_path):
+    first = fill(tmp_path, {"cat": 3, "test": 3})
+    fill(tmp_path / "test", {"day one": 2}, first)
+    assert load(tmp_path).classes == ("cat", "test")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")

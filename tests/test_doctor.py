@@ -49,6 +49,10 @@ def test_weights_that_are_not_those_on_record(monkeypatch):
         assert "pip install" in finding.remedy
 
 
+def test_the_remedy_can_be_pasted_into_cmd_too():
+    assert '-e ".[lab]"' in doctor._REINSTALL
+
+
 def test_packages_that_are_missing_or_broken(monkeypatch):
     monkeypatch.setitem(sys.modules, "papermill", None)
     (finding,) = findings("notebooks")

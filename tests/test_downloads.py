@@ -221,6 +221,39 @@ def test_a_damaged_archive_leaves_nothing_behind(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
 
 
+def test_damage_anywhere_is_explained(tmp_path):
+    whole = archive(tmp_path / "a.zip", {"1.txt": "abc" * 200, "ü.txt": "x" * 99}).read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        (tmp_path / "a.zip").write_bytes(damaged)
+        try:
+            extract_zip(tmp_path / "a.zip", tmp_path / "out")
+        except DownloadError as error:
+            assert "delete" in str(error)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_a_folder_that_cannot_be_made_is_no_damage(tmp_path):
+    made = archive(tmp_path / "a.zip", {"top/1.txt": "one"})
+    (tmp_path / "out").write_text("a file in the way")
+    with pytest.raises(DownloadError, match="cannot be unpacked to .*out"):
+        extract_zip(made, tmp_path / "out")
+    assert left_over(tmp_path) == ["a.zip", "out"]
+
+
+def test_what_came_damaged_can_be_deleted_and_fetched_again(ants_and_bees, tmp_path):
+    good = ants_and_bees.files["/hymenoptera_data.zip"]
+    ants_and_bees.files["/hymenoptera_data.zip"] = b"<html>Please log in</html>"
+    with pytest.raises(DownloadError, match=r"delete it, and hymenoptera_data\.zip\.sha256"):
+        load_dataset("hymenoptera", root=tmp_path)
+    ants_and_bees.files["/hymenoptera_data.zip"] = good
+    (tmp_path / "archives" / "hymenoptera_data.zip").unlink()
+    (tmp_path / "archives" / "hymenoptera_data.zip.sha256").unlink()
+    assert len(load_dataset("hymenoptera", root=tmp_path).test) == 5
+
+
 def test_an_archive_that_swells_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(downloads, "MAX_UNPACKED", 10_000)
     made = archive(tmp_path / "a.zip", {"1.txt": b"0" * 20_000})

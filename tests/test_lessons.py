@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import pytest
 from lesson_example import code, example_cells, write_notebook
@@ -61,6 +62,28 @@ def test_parameters_reach_the_lesson_and_none_leaves_its_own(folder, tmp_path, n
     assert run.passed and run.seconds > 0
     assert "smoke auto pets 7\n" in texts(out)
     assert lesson.path.read_bytes() == before
+
+
+def test_a_folder_of_photographs_is_found_from_where_the_command_was_given(
+    folder, tmp_path, needs_papermill, monkeypatch
+):
+    lesson = write(folder, "00_start", "print(dataset)")
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out.ipynb"
+    assert run_lesson(lesson, out, progress=False, dataset="photos").passed
+    assert f"{tmp_path.resolve() / 'photos'}\n" in texts(out)
+    assert run_lesson(lesson, out, progress=False, dataset="digits").passed
+    assert "digits\n" in texts(out)
+
+
+def test_a_folder_that_is_not_there_is_refused_before_the_kernel_starts(
+    folder, tmp_path, needs_papermill, monkeypatch
+):
+    monkeypatch.setattr("papermill.execute_notebook", None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CourseError, match="dataset='nowhere': .*nowhere is not a folder.*pets"):
+        run_lesson(write(folder, "00_start"), progress=False, dataset="nowhere")
 
 
 def test_a_lesson_runs_in_its_own_folder(folder, tmp_path, needs_papermill):
@@ -137,6 +160,12 @@ def test_a_lesson_that_fails_is_not_stored(folder, needs_papermill):
 def test_wrong_options_are_refused(folder, needs_papermill, options, message):
     with pytest.raises(CourseError, match=message):
         run_lesson(write(folder, "00_start"), progress=False, **options)
+
+
+def test_without_papermill_it_is_said_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(CourseError, match=r'-e "\.\[lab\]"'):  # cmd.exe takes no single quotes
+        run_lesson(write(folder, "00_start"))
 
 
 def test_the_table_names_seconds_and_failures(folder):

@@ -99,6 +99,14 @@ def test_draws_a_small_png(name):
     assert max(picture.size) < 1300
 
 
+def test_a_filter_that_is_zero_but_for_rounding_is_plain_grey():
+    weight = torch.randn(3, 3, 3, 3)
+    weight[1] *= 1e-8
+    drawn = [axes.images[0].get_array() for axes in plots.filters(weight).axes if axes.images]
+    assert [float(np.ptp(tile)) > 0.9 for tile in drawn] == [True, False, True]
+    assert (drawn[1] == 0.5).all()
+
+
 def test_the_same_data_give_the_same_bytes():
     assert plots.png(FIGURES["spread"]()) == plots.png(FIGURES["spread"]())
 

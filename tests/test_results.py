@@ -1,5 +1,8 @@
 """The table of results: whole rows only, and clear words for what is not there."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tlcourse import results
@@ -47,6 +50,61 @@ def test_a_header_cut_off_is_written_again(table):
     table.write_bytes(b"dataset,strat")
     append_row(table, row(seed=7))
     assert [r["seed"] for r in read_rows(table)] == [7]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"my notes, on one line", b"dataset,colour", b"caf\xe9,1\nth\xe9,2", b"\xff\xfe", b"a,b\n1,2"],
+)
+def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path, content):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    for use in (read_rows, load_results, lambda path: append_row(path, row())):
+        with pytest.raises(ResultsError, match=r"notes\.txt.*give another file"):
+            use(path)
+    assert path.read_bytes() == content
+
+
+def test_a_letter_cut_in_two_is_part_of_a_torn_row(table):
+    append_row(table, row(dataset="café"))
+    whole = table.read_bytes()
+    table.write_bytes(whole[: whole.index("é".encode()) + 1])
+    assert len(read_rows(table)) == 4
+    append_row(table, row(seed=7))
+    assert [r["seed"] for r in read_rows(table)] == [0, 1, 0, 1, 7]
+
+
+def test_several_programs_add_to_one_table_and_lose_no_row(table):
+    code = (
+        "import sys\nfrom tlcourse.results import COLUMNS, append_row\n"
+        "row = {name: kind() for name, kind in COLUMNS.items()}\n"
+        "print('ready', flush=True)\nsys.stdin.read()\n"
+        "for seed in range(100):\n"
+        "    append_row(sys.argv[1], row | {'dataset': sys.argv[2], 'seed': seed})\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    programs = [
+        subprocess.Popen([sys.executable, "-c", code, str(table), name], **pipes) for name in "abc"
+    ]
+    for program in programs:
+        program.stdout.readline()
+    for program in programs:
+        program.stdin.close()
+    for program in programs:
+        assert program.wait(60) == 0
+        program.stdout.close()
+    added = [(r["dataset"], r["seed"]) for r in read_rows(table)[4:]]
+    assert sorted(added) == [(name, seed) for name in "abc" for seed in range(100)]
+
+
+def test_a_program_that_is_killed_while_it_adds_a_row_blocks_no_other(table):
+    code = (
+        "import os, sys\nfrom filelock import FileLock\n"
+        "FileLock(sys.argv[1] + '.lock').acquire()\nos._exit(1)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(table)]).returncode == 1
+    append_row(table, row(seed=7))
+    assert read_rows(table)[-1]["seed"] == 7
 
 
 def test_a_row_must_be_complete(table):

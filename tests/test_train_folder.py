@@ -10,6 +10,7 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse import train_folder as module
+from tlcourse.datasets import DatasetError
 from tlcourse.report import how_sure
 from tlcourse.train_folder import FILES, OutputError, train_folder
 
@@ -136,10 +137,13 @@ def test_nothing_of_the_users_is_overwritten_unasked(photos, tmp_path):
     assert "<html" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_file_in_the_way(photos, tmp_path):
+def test_a_file_in_the_way(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "load_dataset", None)  # it is found before pictures are read
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match="is a file"):
         quick(photos, tmp_path / "out", force=True)
+    with pytest.raises(OutputError, match="cannot be made.*because of .*out; give another place"):
+        quick(photos, tmp_path / "out" / "below" / "it")
     with pytest.raises(OutputError, match="not a folder"):
         quick(tmp_path / "nowhere", tmp_path / "new")
 
@@ -148,6 +152,20 @@ def test_what_cannot_be_trained_leaves_no_folder_behind(tmp_path):
     lonely = paint(tmp_path / "lonely", 5, {"red": (200, 40, 40)})
     with pytest.raises(tl.CourseError):
         quick(lonely, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("empty", [["val"], ["test"], ["validation", "test"]])
+def test_an_empty_split_folder_is_found_before_training(photos, tmp_path, monkeypatch, empty):
+    monkeypatch.setattr(module, "fit", None)
+    folder = tmp_path / "photos"
+    shutil.copytree(photos / "train", folder / "train")
+    for split in empty:
+        for name in COLOURS:
+            (folder / split / name).mkdir(parents=True)
+    with pytest.raises(DatasetError, match="no picture.*or remove the folder") as refused:
+        quick(folder, tmp_path / "out")
+    assert all(str(folder / split) in str(refused.value) for split in empty)
     assert not (tmp_path / "out").exists()
 
 
@@ -170,13 +188,20 @@ def test_an_interrupt_keeps_what_was_learnt(photos, tmp_path, monkeypatch):
     assert "interrupted after 2 of 9 epochs" in " ".join(result.warnings)
 
 
-def test_an_interrupt_while_evaluating_keeps_the_model(photos, tmp_path, monkeypatch):
+def test_an_interrupt_while_evaluating_keeps_the_model_and_nothing_older(
+    photos, tmp_path, monkeypatch
+):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "evaluate", interrupt)
+    (tmp_path / "out").mkdir()
+    for name in (*FILES, "notes.txt"):
+        (tmp_path / "out" / name).write_text("of an earlier run", encoding="utf-8")
     with pytest.raises(KeyboardInterrupt):
-        quick(photos, tmp_path / "out", epochs=1)
+        quick(photos, tmp_path / "out", epochs=1, force=True)
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["history.csv", "model.safetensors", "notes.txt"]
     assert tl.load_model(tmp_path / "out" / "model.safetensors").classes == ("red", "sky")
 
 

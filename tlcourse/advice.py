@@ -17,6 +17,7 @@ import numpy as np
 
 from . import folders
 from .datasets import NAMES, ImageSet, ImageSplits, load_dataset
+from .errors import CourseError
 from .probing import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
 
 LARGE = 150
@@ -239,16 +240,18 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
     if name_or_path in NAMES or not Path(name_or_path).is_dir():
         return load_dataset(name_or_path, seed=seed, **options)
     records = folders.scan(name_or_path)
-    if len(records.photos) > MOST_FILES:
-        photos = [photo for photo in records.photos if photo.split in ("train", None)]
+    photos = [photo for photo in records.photos if photo.split in ("train", None)]
+    if photos and len(records.photos) > MOST_FILES:
         labels = np.array([photo.label for photo in photos])
-        each = MOST_FILES // len(set(labels))
+        names = np.unique(labels)  # sorted, for one generator draws for all
+        each = max(1, MOST_FILES // len(names))
         rng = np.random.default_rng(seed)
-        drawn = [rng.permutation(np.flatnonzero(labels == label))[:each] for label in set(labels)]
+        drawn = [rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]
+        rows = np.sort(np.concatenate(drawn))
         records.notes.append(
-            f"only {MOST_FILES} of {len(records.photos)} files were opened: more would be no news"
+            f"only {len(rows)} of {len(records.photos)} files were opened: more would be no news"
         )
-        records.photos = [photos[i] for i in np.sort(np.concatenate(drawn))]
+        records.photos = [photos[i] for i in rows]
     return folders.divide_records(records, seed=seed, **options)
 
 
@@ -364,6 +367,8 @@ def _notes(images: ImageSet, sample: ImageSet, evidence: Evidence) -> tuple[str,
 
 def add_arguments(parser) -> None:
     """Add the options of ``tlcourse advise`` to an `argparse` parser."""
+    from .cli import seed_number
+
     parser.add_argument("data", help="a folder with a folder of pictures a class, or a data set")
     parser.add_argument(
         "--group-by",
@@ -372,11 +377,22 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("--figure", type=Path, metavar="FILE", help="save the evidence as PNG")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
 
 
 def main(chosen) -> int:
-    """Carry out ``tlcourse advise``."""
+    """Carry out ``tlcourse advise``.
+
+    Raises
+    ------
+    CourseError
+        Before anything is measured, where there is no folder for the figure.
+    """
+    if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
+        raise CourseError(
+            f"--figure {chosen.figure}: {chosen.figure.parent} is not a folder, or the name is "
+            "that of one; give a file in a folder that is there"
+        )
     data = read_data(chosen.data, group_by=chosen.group_by, seed=chosen.seed)
     found = advise(data, device=chosen.device, seed=chosen.seed)
     print(found)

@@ -235,7 +235,7 @@ def _lite(name, size, crop, sha256):
         architecture=f"tf_{name}",
         library="timm",
         origin=f"{name.replace('_', '-')}-pytorch-model",
-        licence="Apache-2.0",
+        licence="Apache-2.0 (code and weights; trained on ImageNet, research terms)",
         sha256=sha256,
         preprocess=Preprocess(size, crop, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
         build=_lite_stages,

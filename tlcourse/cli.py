@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A file's name may hold what the terminal cannot show: print it escaped, do not stop.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if root := os.environ.get("TLCOURSE_DATA"):
+        # The kernels and servers that a command starts run in other folders.
+        os.environ["TLCOURSE_DATA"] = os.path.abspath(os.path.expanduser(root))
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     chosen = build_parser(arguments).parse_args(arguments)
     try:
@@ -60,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has seen enough. Python must not complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -82,15 +88,21 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def whole(low: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` on, for argparse."""
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` on, or up to `high`, for argparse."""
 
     def parse(text: str) -> int:
-        if not text.lstrip("-").isdecimal() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} on")
-        return int(text)
+        number = int(text) if text.removeprefix("-").isdecimal() else None
+        if number is None or number < low or (high is not None and number > high):
+            limits = f"from {low} on" if high is None else f"from {low} to {high}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limits}")
+        return number
 
     return parse
+
+
+seed_number = whole(0, 2**32 - 1)
+"""Parser of a seed, for argparse: NumPy's older generators take no others."""
 
 
 @command("doctor", "check this machine: versions, device, weights, data, disk")
@@ -124,7 +136,7 @@ def lab(chosen) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         raise CourseError(
             "JupyterLab is not installed. In the course's folder: "
-            "python -m pip install -c constraints.txt -e '.[lab]'"
+            'python -m pip install -c constraints.txt -e ".[lab]"'
         )
     (lesson,) = find_lessons([chosen.lesson])
     process = subprocess.Popen(lab_command(lesson.path, chosen.port, chosen.no_browser))
@@ -181,7 +193,7 @@ def _train_arguments(parser):
         action="store_true",
         help="change the pictures at random each epoch: slow, because nothing can be cached",
     )
-    parser.add_argument("--seed", type=whole(0), default=0, help="default: %(default)s")
+    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
         "--force", action="store_true", help="replace the results of an earlier run in --out"
@@ -238,6 +250,11 @@ def data(chosen) -> int:
         return 0
     if chosen.action == "fetch" and chosen.name not in NAMES:
         raise DatasetError(f"no data set {chosen.name!r}; there are {', '.join(NAMES)}")
+    if chosen.action == "check" and not Path(chosen.name).is_dir():
+        raise DatasetError(
+            f"{chosen.name!r} is not a folder, and check looks at a folder of photographs; a data "
+            f"set ({', '.join(NAMES)}) is described by: tlcourse data fetch NAME"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # describe() lists the same files
         splits = load_dataset(chosen.name if chosen.action == "fetch" else Path(chosen.name))

@@ -209,7 +209,10 @@ def load_dataset(
     root = Path(root) if root is not None else data_root()
     if name_or_path in ("pets", "digits"):
         if options:
-            raise TypeError(f"{name_or_path!r} takes no option {sorted(options)}")
+            raise DatasetError(
+                f"{name_or_path!r} takes no {', '.join(sorted(options))}, which is for folders of "
+                "photographs; leave it out"
+            )
         load = _load_pets if name_or_path == "pets" else _load_digits
         return load(*amounts, size=size, seed=seed)
     from . import folders

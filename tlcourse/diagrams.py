@@ -19,6 +19,8 @@ STATES = {  # colour and hatch of each state of a stage
 def filters(weight, columns: int = 8) -> Figure:
     """Draw the filters of a first convolution, each stretched to its own range.
 
+    One whose weights are zero but for rounding is plain grey.
+
     Parameters
     ----------
     weight : array or tensor
@@ -33,8 +35,10 @@ def filters(weight, columns: int = 8) -> Figure:
             "(filters, 3, height, width). Deeper layers look at other layers, not at colours"
         )
     low = values.min(axis=(1, 2, 3), keepdims=True)
-    size = np.maximum(values.max(axis=(1, 2, 3), keepdims=True) - low, 1e-12)
-    tiles = np.moveaxis((values - low) / size, 1, -1)
+    size = values.max(axis=(1, 2, 3), keepdims=True) - low
+    dead = size <= 1e-3 * size.max()
+    tiles = np.where(dead, 0.5, (values - low) / np.where(dead, 1, size))
+    tiles = np.moveaxis(tiles, 1, -1)
     tiles = np.repeat(tiles, 3 // tiles.shape[-1], axis=-1)
     rows = -(-len(tiles) // columns)
     figure = Figure(figsize=(columns * 0.7, rows * 0.7), layout="constrained")

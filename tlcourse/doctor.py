@@ -11,7 +11,7 @@ from pathlib import Path
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 _GB = 1e9
-_REINSTALL = "python -m pip install -c constraints.txt -e '.[lab]' in the course's folder"
+_REINSTALL = 'python -m pip install -c constraints.txt -e ".[lab]" in the course\'s folder'
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,8 @@ TIMEOUT_S = 10
 """Seconds that a server may keep silent."""
 MAX_UNPACKED = 4 * 2**30
 """Bytes that an archive may unpack to."""
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
 class DownloadError(CourseError, OSError):
@@ -187,8 +190,8 @@ def extract_zip(archive, target):
     Raises
     ------
     DownloadError
-        Where a member would land outside the target, is a link, the archive is damaged or unpacks
-        to more than ``MAX_UNPACKED`` bytes. Nothing is left behind then.
+        Where a member would land outside the target, is a link, the archive is damaged, unpacks
+        to more than ``MAX_UNPACKED`` bytes or cannot be written. Nothing is left behind then.
     """
     archive, target = Path(archive), Path(target)
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -207,9 +210,17 @@ def extract_zip(archive, target):
         top = inside[0] if len(inside) == 1 and inside[0].is_dir() else staging
         top.chmod(0o755)
         os.replace(top, target)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except DownloadError:
+        raise
+    except OSError as error:  # a full disk, as a rule; damage seldom
         raise DownloadError(
-            f"{archive} is damaged ({error}); delete it and run this again"
+            f"{archive} cannot be unpacked to {target} ({error.strerror or error}); make room and "
+            "run this again, and if it stays so, delete the archive"
+        ) from error
+    except (*_DAMAGED, NotImplementedError, RuntimeError, ValueError) as error:
+        raise DownloadError(
+            f"{archive} is damaged ({error}); delete it, and {archive.name}.sha256 where that "
+            "stands beside it, and run this again"
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -305,7 +316,7 @@ def _staged(folder, page):
             f"{folder.name} cannot be fetched from {page} ({reason}); check the connection and the "
             f"proxy settings and run this again, or copy {folder} from a machine that has it"
         ) from error
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise DownloadError(f"{staging}: a damaged archive ({error}); delete the folder") from error
     finally:
         socket.setdefaulttimeout(before)

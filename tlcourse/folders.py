@@ -119,9 +119,21 @@ def scan(folder):
             "or give a folder that holds one folder a class"
         )
     else:
+        _refuse_split_beside_classes(folder, given, subfolders)
         for class_folder in subfolders:
             _add_class(records, class_folder, None)
     return records
+
+
+def _refuse_split_beside_classes(folder, given, subfolders):
+    classes = [path.name for path in subfolders if path not in given]
+    for path in given:
+        if {inside.name for inside in _subfolders(path, [])} & set(classes):
+            raise DatasetError(
+                f"{path} looks like a split folder, for it holds folders named like those beside "
+                f"it, and there is no train folder; put {', '.join(classes)} into "
+                f"{folder / 'train'}, or rename {path} if it is a class"
+            )
 
 
 def divide_records(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from tlcourse.datasets import NAMES
 from tlcourse.errors import CourseError
 
 PROFILES = ("smoke", "lesson", "full")
@@ -135,13 +136,14 @@ def run_lesson(
         Show a bar that counts cells.
     **parameters
         Values for the lesson's ``parameters`` cell (``profile``, ``device``, ``dataset``,
-        ``seed``); ``None`` leaves the lesson's own.
+        ``seed``); ``None`` leaves the lesson's own. The path of a folder is taken from the working
+        directory.
 
     Raises
     ------
     CourseError
-        Where papermill is missing or a parameter is unknown. An error inside the lesson does not
-        raise: it is in the result.
+        Where papermill is missing, a parameter is unknown or a folder is not there. An error
+        inside the lesson does not raise: it is in the result.
     """
     try:
         import papermill
@@ -149,13 +151,15 @@ def run_lesson(
     except ImportError as error:
         raise CourseError(
             f"Running lessons needs {error.name}, which is not installed. "
-            "In the course's folder: python -m pip install -c constraints.txt -e '.[lab]'"
+            'In the course\'s folder: python -m pip install -c constraints.txt -e ".[lab]"'
         ) from error
     parameters = {name: value for name, value in parameters.items() if value is not None}
     if unknown := sorted(set(parameters) - set(PARAMETERS)):
         raise CourseError(f"Lessons have no parameter {unknown}; they have {list(PARAMETERS)}.")
     if parameters.get("profile", "lesson") not in PROFILES:
         raise CourseError(f"profile={parameters['profile']!r} is not one of {list(PROFILES)}.")
+    if "dataset" in parameters:
+        parameters["dataset"] = _named_or_absolute(parameters["dataset"])
     if store and parameters:
         raise CourseError(
             f"A lesson is stored as it is, without other parameters than its own; got {parameters}."
@@ -186,6 +190,19 @@ def run_lesson(
     except DeadKernelError:
         error = "the kernel died; was there enough memory?"
     return LessonRun(lesson, time.perf_counter() - started, " ".join(error.split()))
+
+
+def _named_or_absolute(dataset) -> str:
+    """The name of a data set as it is; of a folder the path that holds in any kernel's folder."""
+    if dataset in NAMES:
+        return dataset
+    folder = Path(dataset).expanduser().resolve()
+    if not folder.is_dir():
+        raise CourseError(
+            f"dataset={str(dataset)!r}: {folder} is not a folder, nor is that the name of a data "
+            f"set ({', '.join(NAMES)}); correct it"
+        )
+    return str(folder)
 
 
 @contextmanager
@@ -267,6 +284,8 @@ def summary(runs) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``tlcourse run``."""
+    from .cli import seed_number
+
     parser.add_argument("lessons", nargs="*", help="numbers or names; all if none is given")
     parser.add_argument(
         "--profile",
@@ -275,7 +294,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--dataset", help="a data set's name or a folder of photographs")
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--seed", type=seed_number)
     parser.add_argument("--timeout", type=float, help="seconds that one cell may take")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

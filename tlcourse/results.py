@@ -1,7 +1,7 @@
 """Measured results: one tidy table, a row a training run, as plain CSV.
 
 Reading needs no PyTorch. A row is written whole and reaches the disk before the next run starts;
-what a stopped program left of a last row is not a row.
+what a stopped program left of a last row is not a row. Several programs may add to one table.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ COLUMNS = {
 RUN = ("dataset", "strategy", "train_per_class", "seed", "backbone", "size")
 """The columns that tell one run from another."""
 
+_HEADER = ",".join(COLUMNS)
+
 # Two names of one strategy; it is measured once.
 SAME_AS = {"kept_frozen": "linear_probe", "kept_updated": "finetune_all"}
 
@@ -65,21 +67,34 @@ def read_rows(path: str | Path) -> list[dict]:
     Raises
     ------
     ResultsError
-        Where the columns are others, or a field is not of its type; names the line.
+        Where the file is no such table, or a field is not of its type; names the line.
     """
     path = Path(path)
     if not path.is_file():
         return []
-    # A row ends with a newline. What follows the last one was cut off while it was written.
-    whole, newline, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    reader = csv.reader(io.StringIO(whole + newline))
-    header = next(reader, list(COLUMNS))
-    if header != list(COLUMNS):
-        raise ResultsError(
-            f"{path} has the columns {', '.join(header)}, not {', '.join(COLUMNS)}; "
-            "give another file, or move this one away"
-        )
+    reader = csv.reader(io.StringIO(_whole_lines(path, path.read_bytes())))
+    next(reader, None)
     return [_typed(fields, path, reader.line_num) for fields in reader]
+
+
+def _whole_lines(path: Path, content: bytes) -> str:
+    """Return the header and the whole rows, or refuse what is no table and may be of use."""
+    # A row ends with a newline. What follows the last one was cut off while it was written.
+    whole, newline, torn = content.rpartition(b"\n")
+    if not newline and _HEADER.encode().startswith(torn):
+        return ""
+    other = "give another file, or move this one away"
+    try:
+        text = (whole + newline or torn).decode()
+    except UnicodeDecodeError as error:
+        raise ResultsError(
+            f"{path} is no table of results, for it is not UTF-8; {other}"
+        ) from error
+    first = text.partition("\n")[0].removesuffix("\r")
+    if first != _HEADER:
+        columns = first[:200].replace(",", ", ")
+        raise ResultsError(f"{path} has the columns {columns}, not {', '.join(COLUMNS)}; {other}")
+    return text
 
 
 def _typed(fields: Sequence[str], path: Path, line: int) -> dict:
@@ -96,15 +111,19 @@ def append_row(path: str | Path, row: Mapping) -> None:
     Raises
     ------
     ResultsError
-        Where the row does not have exactly the columns of the table.
+        Where the row does not have exactly the columns of the table, or the file is no such table;
+        it is left as it is then.
     """
+    from filelock import FileLock
+
     if set(row) != set(COLUMNS):
         wrong = ", ".join(sorted(set(row) ^ set(COLUMNS)))
         raise ResultsError(f"a row has every column of COLUMNS and no other; check {wrong}")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        _drop_torn_line(file)
+    # What looks like a torn line could be a row that another process is just writing.
+    with FileLock(f"{path}.lock"), path.open("a+b") as file:
+        _drop_torn_line(path, file)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
         if file.tell() == 0:
@@ -115,9 +134,11 @@ def append_row(path: str | Path, row: Mapping) -> None:
         os.fsync(file.fileno())
 
 
-def _drop_torn_line(file) -> None:
+def _drop_torn_line(path: Path, file) -> None:
     file.seek(0)
-    end = file.read().rfind(b"\n") + 1
+    content = file.read()
+    _whole_lines(path, content)  # refuses a file of another kind, which must not be cut
+    end = content.rfind(b"\n") + 1
     file.truncate(end)
     file.seek(end)
 

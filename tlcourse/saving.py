@@ -16,7 +16,7 @@ from .heads import TransferModel, replace_head
 
 
 class ModelFileError(CourseError, ValueError):
-    """A file that is not a model of this course, or not a whole one."""
+    """A file that is not a model of this course, or not a whole one, or cannot be written."""
 
 
 _FORMAT = "tlcourse-model/1"
@@ -26,8 +26,17 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
     """Write the model to one safetensors file: tensors, and how to build it, in its header.
 
     No pickle: opening such a file runs no code. The file appears whole or not at all.
+
+    Raises
+    ------
+    ModelFileError
+        Where there is no such folder.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise ModelFileError(
+            f"{path.parent} is not a folder; make it, or save {path.name} elsewhere"
+        )
     about = {
         "format": _FORMAT,
         "backbone": model.spec.name,
@@ -36,7 +45,8 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
         "hidden": list(model.head.hidden),
         "dropout": model.head.dropout,
         "image_size": model.image_size,
-        "frozen": list(freezing.frozen_stages(model)),
+        "frozen": [name for name, stage in model.stages.named_children() if stage.frozen],
+        "batch_norm": {name: stage.batch_norm for name, stage in model.stages.named_children()},
     }
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     partial = path.with_name(path.name + ".partial")
@@ -63,8 +73,19 @@ def load_model(path: str | Path) -> TransferModel:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise ModelFileError(f"{path} is not a whole safetensors file: {error}") from error
-    if about.get("format") != _FORMAT:
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise ModelFileError(f"{path} holds tensors, but was not written by tlcourse.save_model")
+    try:
+        return _build(about, tensors)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]  # PyTorch lists every tensor that is missing
+        raise ModelFileError(
+            f"{path} does not fit together ({type(error).__name__}: {reason}); it is damaged, or "
+            "of another version of tlcourse: save the model again"
+        ) from error
+
+
+def _build(about: dict, tensors: dict) -> TransferModel:
     backbone = load_backbone(about["backbone"], weights=None)
     model = replace_head(
         backbone,
@@ -76,6 +97,10 @@ def load_model(path: str | Path) -> TransferModel:
     model.load_state_dict(tensors)
     model.weights = "trained"
     model.image_size = about["image_size"]
-    if about["frozen"]:
-        freezing.freeze(model, stages=about["frozen"])
+    frozen = about["frozen"]
+    # Files of before batch norm was noted tell of the stages that are frozen with it, no others.
+    noted = about.get("batch_norm", dict.fromkeys(frozen, "frozen"))
+    for name in model.stage_names:
+        change = freezing.freeze if name in frozen else freezing.unfreeze
+        change(model, stages=[name], batch_norm=noted.get(name, "adapt"))
     return model.eval()

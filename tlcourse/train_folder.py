@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shlex
 import warnings
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ import torch
 
 from . import __version__
 from .backbones import load_backbone
-from .datasets import ImageSplits, load_dataset
+from .datasets import DatasetError, ImageSplits, load_dataset
 from .errors import CourseError
 from .evaluation import Evaluation, evaluate
-from .folders import BadFilesWarning
+from .folders import SPLIT_FOLDERS, BadFilesWarning
 from .freezing import freeze
 from .heads import TransferModel, replace_head
 from .report import Run, write_report
@@ -122,6 +123,8 @@ def train_folder(
     )
     if not history.rows:
         raise KeyboardInterrupt
+    for name in FILES:  # where the rest is interrupted, no file of an earlier run stands beside
+        (out / name).unlink(missing_ok=True)
     save_model(model, out / "model.safetensors")  # before what follows can be interrupted
     history.save(out / "history.csv")
     evaluation = evaluate(model, splits.test, cache=True, device=device, progress=progress)
@@ -177,12 +180,25 @@ def _check_out(out: Path, folder: Path, force: bool) -> None:
             f"{out} is not empty, and nothing in it was touched. Give another folder with --out, "
             f"or replace {', '.join(FILES)} in it with --force"
         )
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise OutputError(
+            f"{out} cannot be made or written to, because of {there}; give another place with --out"
+        )
 
 
 def _load(folder: Path, size, seed) -> tuple[ImageSplits, list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BadFilesWarning)  # the same files are in the report
         splits = load_dataset(folder, size=size, seed=seed, val_folder="test")
+    if not len(splits.test):
+        kinds = {path: SPLIT_FOLDERS.get(path.name.lower()) for path in sorted(folder.iterdir())}
+        empty = [str(path) for path, kind in kinds.items() if kind in ("validation", "test")]
+        raise DatasetError(
+            f"{' and '.join(empty)}: no picture that can be used, and so none to report on "
+            f"(tlcourse data check {folder} lists what was left out); add pictures of each class, "
+            "or remove the folder, and some are set aside from train"
+        )
     notes = [str(problem) for problem in splits.problems] + list(splits.notes)
     if len(splits.test) < FEW:
         notes.append(

@@ -139,11 +139,16 @@ def _softmax(answer):
         return "The probabilities of each picture have to sum to one."
     if not torch.allclose(found, logits.softmax(1), atol=1e-4):
         return "Each row sums to one, but these are not the probabilities that softmax gives."
-    if not torch.isfinite(answer(torch.tensor([[1000.0, 999.0, 0.0]]))).all():
+    large = torch.tensor([[1000.0, 999.0, 0.0], [2.0, 1.0, -1.0]])
+    found = answer(large.clone())
+    if not torch.isfinite(found).all():
         return (
             "Right for small logits. With a logit of 1000 it is no longer a number: the power is "
-            "too large for a float. Which change to all logits leaves the probabilities alone?"
+            "too large for a float. Which change to all logits of a picture leaves its "
+            "probabilities alone?"
         )
+    if not torch.allclose(found, large.softmax(1), atol=1e-4):
+        return "No power is too large, but for logits of 1000 and 999 their difference is lost."
     return None
 
 
@@ -175,6 +180,24 @@ def softmax(logits):
         (
             "no powers",
             "def softmax(logits):\n    return logits / logits.sum(1, keepdim=True)",
+        ),
+        (
+            "cuts off what is large",
+            "def softmax(logits):\n"
+            "    powers = logits.clamp(max=80).exp()\n"
+            "    return powers / powers.sum(1, keepdim=True)",
+        ),
+        (
+            "hides what is no number",
+            "def softmax(logits):\n"
+            "    powers = torch.nan_to_num(logits.exp())\n"
+            "    return powers / powers.sum(1, keepdim=True)",
+        ),
+        (
+            "the largest of all pictures",
+            "def softmax(logits):\n"
+            "    powers = (logits - logits.max()).exp()\n"
+            "    return powers / powers.sum(1, keepdim=True)",
         ),
         ("a sigmoid each", "def softmax(logits):\n    return logits.sigmoid()"),
         (

@@ -108,7 +108,13 @@ def freeze_early(model):
 
 def _to_train(answer):
     _expect_function(answer, "to_train")
-    model = tl.freeze(_model(), through="stage7")
+    for through in ("stage7", "stage4"):
+        if complaint := _complaint(answer, tl.freeze(_model(), through=through)):
+            return complaint
+    return None
+
+
+def _complaint(answer, model):
     found = answer(model)
     try:
         found = list(found)
@@ -126,6 +132,8 @@ def _to_train(answer):
         return f"{len(frozen)} frozen parameters are in the list: first, '{frozen[0]}'."
     if missing:
         return f"{len(missing)} parameters that are to be trained are missing: '{missing[0]}'."
+    if len(found) != len(given):
+        return "Some parameters are in the list more than once."
     return None
 
 
@@ -155,6 +163,16 @@ def to_train(model):
             "    return [n for n, p in model.named_parameters() if p.requires_grad]",
         ),
         (
+            "the last stage and the head, whatever is frozen",
+            "def to_train(model):\n"
+            "    return [*model.stages.stage8.parameters(), *model.head.parameters()]",
+        ),
+        (
+            "each of them twice",
+            "def to_train(model):\n"
+            "    return 2 * [p for p in model.parameters() if p.requires_grad]",
+        ),
+        (
             "the stages without the head",
             "def to_train(model):\n"
             "    return [p for p in model.stages.parameters() if p.requires_grad]",
@@ -170,13 +188,14 @@ def to_train(model):
 def _train_mode(answer):
     _expect_function(answer, "train_mode")
     frozen, trained, dropout = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.Dropout(0.5)
-    network = nn.Sequential(nn.Conv2d(3, 4, 1), frozen, nn.Conv2d(4, 4, 1), trained, dropout)
-    network[:2].requires_grad_(False)
+    stages = nn.Sequential(nn.Conv2d(3, 4, 1), frozen), nn.Sequential(nn.Conv2d(4, 4, 1), trained)
+    network = nn.Sequential(*stages, dropout)
+    network[0].requires_grad_(False)
     network.eval()
     for _ in range(2):  # as at the start of two epochs
         answer(network)
-        if not dropout.training:
-            return "Dropout is off: what is trained has to be in train mode."
+        if not (network.training and dropout.training):
+            return "The network is in eval mode: all but the frozen batch norm is to be trained."
         if frozen.training:
             return "The batch norm whose parameters are frozen is in train mode: it will drift."
         if not trained.training:
@@ -210,6 +229,14 @@ def train_mode(network):
             "        if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:\n"
             "            module.eval()\n"
             "    network.train()",
+        ),
+        (
+            "only what lies at the top",
+            "def train_mode(network):\n"
+            "    network.train()\n"
+            "    for module in network.children():\n"
+            "        if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:\n"
+            "            module.eval()",
         ),
         (
             "every batch norm",
