@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,68 @@ def test_a_shard_cut_short_while_it_is_open_gives_no_rows(many):
         os.truncate(path, 4096)
     with pytest.raises(CacheError, match="cut short while it was in use.*cache_activations again"):
         many[[7, 9_000]]
+    with pytest.raises(CacheError, match="cut short while it was in use.*cache_activations again"):
+        many.numpy()
+
+
+@pytest.fixture
+def scattered(tmp_path):
+    """Call it for activations of 160 rows, each in a shard of its own; row i is filled with i."""
+    store, count = Store(tmp_path / "scattered"), 160
+    keys = [i.to_bytes(32, "big") for i in range(count)]
+    for i, key in enumerate(keys):
+        store.add([key], np.full((1, 4), i, np.float32))
+
+    def call():
+        shards, positions = store.locate(keys)
+        return Activations(store, shards, positions, np.zeros(count), (4,), 0)
+
+    return call
+
+
+@pytest.mark.parametrize("part", [0.25, 2], ids=["mapped", "read"])
+def test_threads_are_given_their_own_rows(scattered, monkeypatch, part):
+    monkeypatch.setattr("tlcourse.activations._MAP_FROM", part)
+    rows = scattered()
+
+    def wrong(seed):
+        chance = np.random.default_rng(seed)
+        wanted = [chance.integers(0, len(rows), 20) for _ in range(60)]
+        return sum((rows[some][:, 0] != some).sum() for some in wanted)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(wrong, range(8))) == [0] * 8
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="open files are counted in /dev/fd")
+def test_all_activations_together_keep_few_files_open(scattered):
+    def open_files():
+        return len(os.listdir("/dev/fd"))
+
+    before = open_files()
+    several = [scattered() for _ in range(3)]
+    several.append(pickle.loads(pickle.dumps(several[0])))
+    for rows in several:
+        np.testing.assert_array_equal(rows.numpy()[:, 0], np.arange(160))
+    assert open_files() - before <= 128
+    several.clear()
+    del rows
+    assert open_files() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links, and files removed while they are open")
+def test_a_shard_that_cannot_be_opened_is_explained(scattered):
+    rows = scattered()
+    paths = [shard.path for shard in rows._shards]
+    first, gone, linked = (rows._positions.tolist().index(number) for number in (0, 158, 159))
+    for number in (0, 158, 159):
+        paths[number].unlink()
+    paths[159].symlink_to(paths[159])
+    assert rows[first][0] == first, "it is open"
+    with pytest.raises(CacheError, match="was removed or cut short"):
+        rows[gone]
+    with pytest.raises(CacheError, match=f"{paths[159].name} could not be read.*symbolic links"):
+        rows[linked]
 
 
 def test_float16_takes_half_the_space(cache, backbone, pets):

@@ -24,11 +24,13 @@ import hashlib
 import json
 import os
 import platform
+import re
 import time
 import uuid
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -45,6 +47,12 @@ KEY_BYTES = 32
 MANIFEST = "manifest.json"
 LAST_USED = "last-used"
 STALE_SECONDS = 3600
+# Only what is named so is the cache's to remove: people put files of their own anywhere.
+FOLDER_NAME = re.compile(r".+-.+-[0-9]+px-[0-9a-f]{20}")
+FILE_NAME = re.compile(
+    rf"shard-[0-9a-f]{{32}}\.npy|{re.escape(MANIFEST)}|{re.escape(LAST_USED)}"
+    r"|\..+-[0-9]+-[0-9a-f]{12}\.tmp"
+)
 
 _verified: set[tuple] = set()
 
@@ -70,13 +78,17 @@ class Shard:
 
     Raises
     ------
-    ValueError, OSError
-        Where the file is not a shard, is cut short, or is gone.
+    ValueError
+        Where the file is not a shard or is cut short.
+    FileNotFoundError
+        Where it is gone.
+    CacheError
+        Where the system cannot read it now: that says nothing about the file.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        with path.open("rb") as file:
+        with reading(path), path.open("rb") as file:
             status = os.fstat(file.fileno())
             self.shape, self.dtype = _read_header(file)
             self.offset = file.tell()
@@ -93,7 +105,7 @@ class Shard:
     def is_intact(self) -> bool:
         """Compare the bytes with the name; done once a process for a file that did not change."""
         if self._state not in _verified:
-            with self.path.open("rb") as file:
+            with reading(self.path), self.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             if self.path.name != _shard_name(digest):
                 return False
@@ -126,7 +138,7 @@ class Store:
     def shards(self) -> list[Shard]:
         """All readable shards; bad ones are taken away, with a warning, and computed again."""
         shards, bad = [], []
-        for path in sorted(self.directory.glob("shard-*.npy")):
+        for path in own_files(self.directory, ".npy"):
             try:
                 shard = Shard(path)
                 if shard.dtype != self.dtype or (shards and shard.shape[1:] != shards[0].shape[1:]):
@@ -134,7 +146,7 @@ class Store:
                 shards.append(shard)
             except FileNotFoundError:  # another process took it away
                 continue
-            except (ValueError, OSError):
+            except ValueError:
                 bad.append(path)
         self._take_away(bad)
         return shards
@@ -167,11 +179,11 @@ class Store:
                     start += shard.shape[0]
             with ThreadPoolExecutor() as pool:
                 intact = list(pool.map(_still_intact, used))
-            bad = [shard.path for shard, fine in zip(used, intact, strict=True) if not fine]
-            if not bad:
+            if all(intact):
                 positions = np.fromiter((place.get(k, -1) for k in keys), np.int64, len(keys))
                 return used, positions
-            self._take_away(bad)
+            pairs = zip(used, intact, strict=True)
+            self._take_away([shard.path for shard, fine in pairs if fine is False])
 
     def add(self, keys: Sequence[bytes], rows: np.ndarray) -> Path:
         """Write rows as one shard, which other processes see when it is complete.
@@ -230,12 +242,14 @@ class Store:
 
     def remove_debris(self) -> None:
         """Remove temporary files whose writers are dead."""
-        for path in self.directory.glob(".*.tmp"):
-            if _is_stale(path):
-                _unlink(path)
+        for path in self.debris():
+            _unlink(path)
 
-    def _take_away(self, paths: Iterable[Path]) -> None:
-        paths = list(paths)
+    def debris(self) -> list[Path]:
+        """Temporary files whose writers are dead."""
+        return [path for path in own_files(self.directory, ".tmp") if _is_stale(path)]
+
+    def _take_away(self, paths: list[Path]) -> None:
         if paths:
             names = ", ".join(path.name for path in paths)
             warnings.warn(
@@ -243,13 +257,56 @@ class Store:
                 "the disk may be failing",
                 stacklevel=4,
             )
-        for path in paths:
-            _unlink(path)
-            if path.exists():  # a read-only folder: it is passed over each time
-                raise CacheReadOnlyError(
-                    f"{path} is damaged and cannot be removed, as {self.directory} cannot be "
-                    "written. Name another folder with cache_dir=… or TLCOURSE_DATA"
-                )
+        discard(paths)
+
+
+def folder_name(meaning: dict) -> str:
+    """The name of a folder: its first words for people, its last the key."""
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+    key = hashlib.sha256(text.encode()).hexdigest()[:20]
+    return f"{meaning['network']}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
+
+
+def own_files(directory: Path, ending: str = "") -> list[Path]:
+    """The files that a store made in a folder, sorted; none where there is no folder."""
+    try:
+        with reading(directory):
+            paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(p for p in paths if FILE_NAME.fullmatch(p.name) and p.name.endswith(ending))
+
+
+def discard(paths: Iterable[Path]) -> None:
+    """Remove damaged files.
+
+    Raises
+    ------
+    CacheReadOnlyError
+        Where one stays: it would be found and passed over each time.
+    """
+    for path in paths:
+        _unlink(path)
+        if path.exists():
+            raise CacheReadOnlyError(
+                f"{path} is damaged and cannot be removed, as {path.parent} cannot be "
+                "written. Name another folder with cache_dir=… or TLCOURSE_DATA"
+            )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Explain errors of the system while `path` is read; that it is gone is passed on."""
+    try:
+        yield
+    except (FileNotFoundError, CacheError):
+        raise
+    except OSError as error:
+        raise CacheError(
+            f"{error.filename or path} could not be read: {error.strerror or error}. It may be "
+            "sound and was left as it is: run this again when the cause is gone, or name another "
+            "folder with cache_dir=… or TLCOURSE_DATA"
+        ) from error
 
 
 def rows_per_shard(rows: int, row_bytes: int) -> int:
@@ -348,11 +405,11 @@ def _is_stale(path: Path) -> bool:
     return old
 
 
-def _still_intact(shard: Shard) -> bool:
+def _still_intact(shard: Shard) -> bool | None:
     try:
         return shard.is_intact()
-    except OSError:
-        return False
+    except FileNotFoundError:  # another process took it away
+        return None
 
 
 def _unlink(path: Path) -> None:

@@ -15,9 +15,10 @@ import json
 import os
 import platform
 import weakref
+from collections import deque
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -25,7 +26,15 @@ from torch import nn
 
 from . import __version__
 from .activation_build import Build
-from .activation_store import FORMAT, CacheError, CacheReadOnlyError, Shard, Store
+from .activation_store import (
+    FORMAT,
+    CacheError,
+    CacheReadOnlyError,
+    Shard,
+    Store,
+    folder_name,
+    reading,
+)
 from .backbones import Backbone, StagedNetwork
 from .batches import input_size, pick_device
 from .cache_housekeeping import default_directory, make_room
@@ -35,7 +44,7 @@ from .freezing import fingerprint, frozen_prefix
 from .transforms import Augment, Preprocess
 
 DTYPES = ("float32", "float16")
-# macOS allows a process 256 open files by default.
+# Of all activations in the process together: macOS allows it 256 open files by default.
 _OPEN_FILES = 128
 # Where this part of a shard's rows or more is wanted, the shard is mapped into memory; single rows
 # are read. Around each byte of a map that is touched, the kernel may bring in two megabytes, which
@@ -43,10 +52,26 @@ _OPEN_FILES = 128
 _MAP_FROM = 0.25
 _read_at = getattr(os, "preadv", None)  # Windows has none; there all is mapped
 _live: weakref.WeakSet[Activations] = weakref.WeakSet()
+_open_files: deque[_ShardFile] = deque()  # the oldest first
 
 
 class CacheRefusedError(CourseError, ValueError):
     """Activations that must not be cached, because they would not be the same next time."""
+
+
+class _ShardFile(FileIO):
+    """An open shard; nothing closes it but the end of the last reference to it.
+
+    Were it closed while another thread reads it, its number could go to another shard at once, and
+    the thread would be given rows of that.
+    """
+
+    def __init__(self, path: Path, owner: dict[int, _ShardFile], number: int):
+        super().__init__(path)
+        self.owner, self.number = owner, number
+
+    def __del__(self):
+        self.close()
 
 
 class Activations:
@@ -72,18 +97,25 @@ class Activations:
         self.shape = (len(positions), *shape)
         self._shards, self._positions = shards, positions
         self._starts = np.cumsum([0, *(shard.shape[0] for shard in shards)])
-        self._files: dict[int, BinaryIO] = {}
+        self._begin()
         # Open from now on, the rows of a cache of ordinary size stay readable when it is cleared.
         for number in range(min(len(shards), _OPEN_FILES)):
             self._file(number)
-        weakref.finalize(self, _close, self._files)
-        _live.add(self)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_files": {}}  # a process of a DataLoader opens them itself
+        return self.__dict__ | {"_files": None}  # a process of a DataLoader opens them itself
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._files: dict[int, _ShardFile] = {}
+        weakref.finalize(self, _close, self._files)
+        _live.add(self)
 
     def __repr__(self) -> str:
         return f"Activations(shape={self.shape}, dtype={self.dtype}, computed={self.computed})"
@@ -107,24 +139,38 @@ class Activations:
         mapped = wanted >= (0 if _read_at is None else _MAP_FROM) * np.diff(self._starts)
         for number in np.flatnonzero(mapped & (wanted > 0)):
             here = np.flatnonzero(owner == number)
-            shard = self._shards[number]
-            out[here] = shard.rows(self._file(number))[within[here]]
-        for place in np.flatnonzero(~mapped[owner]):
-            number = int(owner[place])
-            start = self._shards[number].offset + int(within[place]) * out[place].nbytes
-            if _read_at(self._file(number).fileno(), [out[place]], start) != out[place].nbytes:
-                raise self._gone(number)
+            file = self._file(number)
+            try:
+                with reading(file.name):
+                    rows = self._shards[number].rows(file)
+            except ValueError as error:  # of mmap: the file ends before the rows do
+                raise self._gone(number) from error
+            out[here] = rows[within[here]]
+        with reading(self.directory):
+            for place in np.flatnonzero(~mapped[owner]):
+                number = int(owner[place])
+                start = self._shards[number].offset + int(within[place]) * out[place].nbytes
+                file = self._file(number)  # by this name it stays open until it was read
+                if _read_at(file.fileno(), [out[place]], start) != out[place].nbytes:
+                    raise self._gone(number)
         return out
 
-    def _file(self, number: int) -> BinaryIO:
-        if number not in self._files:
-            if len(self._files) >= _OPEN_FILES:
-                self._files.pop(next(iter(self._files))).close()
+    def _file(self, number: int) -> _ShardFile:
+        # Several threads may be here: each step is whole in itself, so that no lock is needed.
+        file = self._files.get(number)
+        if file is None:
+            path = self._shards[number].path
             try:
-                self._files[number] = self._shards[number].path.open("rb", buffering=0)
-            except OSError as error:
+                with reading(path):
+                    file = _ShardFile(path, self._files, number)
+            except FileNotFoundError as error:
                 raise self._gone(number) from error
-        return self._files[number]
+            self._files[number] = file
+            _open_files.append(file)
+            if len(_open_files) > _OPEN_FILES:
+                oldest = _open_files.popleft()
+                oldest.owner.pop(oldest.number, None)
+        return file
 
     def _gone(self, number: int) -> CacheError:
         return CacheError(
@@ -133,9 +179,12 @@ class Activations:
         )
 
 
-def _close(files: dict[int, BinaryIO]) -> None:
-    for file in files.values():
-        file.close()
+def _close(owner: dict[int, _ShardFile]) -> None:
+    owner.clear()
+    for file in _open_files.copy():
+        if file.owner is owner:
+            with suppress(ValueError):  # another thread opened a file, and this was the oldest
+                _open_files.remove(file)
 
 
 def cache_activations(
@@ -271,13 +320,6 @@ def describe(
         "computed_in": "float16" if half else "float32",
     }
     return json.loads(json.dumps(meaning))
-
-
-def folder_name(meaning: dict) -> str:
-    """The name of a folder: its first words for people, its last the key."""
-    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
-    key = hashlib.sha256(text.encode()).hexdigest()[:20]
-    return f"{meaning['network']}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
 
 
 def _check(model, cut, views, augment, dtype) -> str:

@@ -46,7 +46,8 @@ def run_from_arguments(chosen: argparse.Namespace) -> int:
     if chosen.action == "verify":
         entries = verify_cache(chosen.cache_dir, repair=chosen.repair)
         for entry in entries:
-            print(_line(entry), *(f"    {problem}" for problem in entry.problems), sep="\n")
+            found = (*entry.problems, *entry.notes)
+            print(_line(entry), *(f"    {what}" for what in found), sep="\n")
         damaged = sum(bool(entry.problems) for entry in entries)
         print(f"{len(entries) - damaged} of {len(entries)} are in order.")
         if damaged:

@@ -5,14 +5,30 @@ Nothing here needs PyTorch.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .activation_store import LAST_USED, CacheError, Shard, Store, read_manifest
+from .activation_store import (
+    FILE_NAME,
+    FOLDER_NAME,
+    LAST_USED,
+    MANIFEST,
+    CacheError,
+    Shard,
+    Store,
+    discard,
+    folder_name,
+    own_files,
+    read_manifest,
+    reading,
+)
 from .datasets import cache_root
+from .photos import is_clutter
 
 LIMIT_GB = 10.0
 """Size that the caches are kept below, unless the environment variable TLCOURSE_CACHE_GB says."""
@@ -31,11 +47,13 @@ class CacheEntry:
     rows : int
         How many there are, in the shards that can be read.
     nbytes : int
-        What the folder takes on disk.
+        What the files of the cache in it take on disk.
     last_used : float
         Seconds since 1970.
     problems : tuple of str
         What `verify_cache` found; empty where all is well, or nothing was verified.
+    notes : tuple of str
+        What it found besides, and is no damage.
     """
 
     directory: Path
@@ -44,6 +62,7 @@ class CacheEntry:
     nbytes: int
     last_used: float
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,7 +77,11 @@ def default_directory() -> Path:
 def list_caches(cache_dir: str | Path | None = None) -> list[CacheEntry]:
     """Return all folders of activations, the least recently used first."""
     root = Path(cache_dir) if cache_dir is not None else default_directory()
-    entries = [_entry(path) for path in root.glob("*-*px-*") if path.is_dir()]
+    entries = []
+    for path in root.glob("*"):
+        if FOLDER_NAME.fullmatch(path.name) and path.is_dir():
+            with suppress(FileNotFoundError):  # another process removes it meanwhile
+                entries.append(_entry(path))
     return sorted(entries, key=lambda entry: entry.last_used)
 
 
@@ -75,7 +98,12 @@ def verify_cache(cache_dir: str | Path | None = None, *, repair: bool = False) -
     Returns
     -------
     list of CacheEntry
-        With `problems` filled in, as they were before the repair.
+        With `problems` and `notes` filled in, as they were before the repair.
+
+    Raises
+    ------
+    CacheError
+        Where something cannot be read for now, or what is damaged cannot be removed.
     """
     return [_verified(entry, repair) for entry in list_caches(cache_dir)]
 
@@ -100,7 +128,8 @@ def clear_cache(
     Raises
     ------
     CacheError
-        Where a name fits no folder (nothing is removed then), or a folder cannot be removed.
+        Where a name fits no folder (nothing is removed then), or folders cannot be removed (the
+        others are).
     """
     entries = list_caches(cache_dir)
     if names is not None:
@@ -111,12 +140,12 @@ def clear_cache(
                     f"no cached activations are named {name!r}; `tlcourse cache list` shows them"
                 )
         entries = [entry for entry in entries if entry.name.startswith(names)]
-    for entry in entries:
-        if not remove(entry.directory):
-            raise CacheError(
-                f"{entry.directory} could not be removed: it is read-only or in use by another "
-                "program. Close that, and try again"
-            )
+    problems = [problem for entry in entries if (problem := remove(entry.directory))]
+    if problems:
+        gone = len(entries) - len(problems)
+        raise CacheError(
+            "\n".join([f"{gone} of {len(entries)} could be removed in full.", *problems])
+        )
     return entries
 
 
@@ -144,7 +173,7 @@ def make_room(root: Path, needed: int, in_use: Iterable[Path]) -> None:
     """Remove the least recently used folders until `needed` more bytes fit below the limit.
 
     Folders in use are left. A process that still reads a removed folder keeps the rows it has
-    mapped (on Windows, where a mapped file cannot be removed, the folder stays).
+    open (on Windows, where an open file cannot be removed, the folder stays).
 
     Raises
     ------
@@ -164,57 +193,94 @@ def make_room(root: Path, needed: int, in_use: Iterable[Path]) -> None:
     for entry in entries:
         if total + needed <= limit:
             break
-        if entry.directory not in in_use and remove(entry.directory):
-            total -= entry.nbytes
+        if entry.directory not in in_use:
+            remove(entry.directory)
+            total -= entry.nbytes - _nbytes(entry.directory)
 
 
-def remove(directory: Path) -> bool:
-    """Remove one folder of activations: True where it is gone."""
-    ours = ("shard-*.npy", "manifest.json", LAST_USED, ".*.tmp")
+def remove(directory: Path) -> str:
+    """Remove the rows in one folder, and the folder; return why it stays, "" where it is gone."""
     try:
-        for path in [path for pattern in ours for path in directory.glob(pattern)]:
+        for path in reversed(own_files(directory)):  # shards first, as one may be in use
+            path.unlink(missing_ok=True)
+        rest = list(directory.iterdir())
+        foreign = [path.name for path in rest if not _is_removable(path)]
+        if foreign:
+            names = ", ".join(sorted(foreign)[:3]) + (", …" if len(foreign) > 3 else "")
+            return (
+                f"The rows in {directory} are gone, but the folder stays, as the cache did not "
+                f"make all that is in it: {names}. Move that elsewhere, and clear it again"
+            )
+        for path in rest:
             path.unlink(missing_ok=True)
         directory.rmdir()
     except FileNotFoundError:
         pass
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return (
+            f"{directory} could not be removed ({error.strerror or error}): it is read-only or in "
+            "use by another program. Close that, and try again"
+        )
+    return ""
+
+
+def _is_removable(path: Path) -> bool:
+    return path.is_file() and bool(FILE_NAME.fullmatch(path.name) or is_clutter(path.name))
+
+
+def _nbytes(directory: Path) -> int:
+    nbytes = 0
+    for path in own_files(directory):
+        with suppress(OSError):
+            nbytes += path.stat().st_size
+    return nbytes
 
 
 def _entry(directory: Path) -> CacheEntry:
-    rows = nbytes = 0
-    for path in directory.iterdir():
-        try:
-            nbytes += path.stat().st_size
-            if path.name.startswith("shard-"):
-                rows += Shard(path).shape[0]
-        except (OSError, ValueError):
-            continue
+    rows = 0
+    for path in own_files(directory, ".npy"):
+        with suppress(OSError, ValueError):
+            rows += Shard(path).shape[0]
     stamp = directory / LAST_USED
     used = (stamp if stamp.exists() else directory).stat().st_mtime
-    return CacheEntry(directory, read_manifest(directory).get("rows", {}), rows, nbytes, used)
+    meaning = read_manifest(directory).get("rows", {})
+    return CacheEntry(directory, meaning, rows, _nbytes(directory), used)
 
 
 def _verified(entry: CacheEntry, repair: bool) -> CacheEntry:
-    problems = []
-    for path in sorted(entry.directory.glob("shard-*.npy")):
+    store = Store(entry.directory)
+    damaged, notes = [], []
+    for path in own_files(entry.directory, ".npy"):
         try:
-            fine = Shard(path).is_intact()
-        except (OSError, ValueError):
-            fine = False
-        if not fine:
-            problems.append(f"{path.name} is damaged")
-            if repair:
-                path.unlink(missing_ok=True)
-    if not entry.meaning:
-        problems.append("manifest.json is missing or damaged")
-    debris = list(entry.directory.glob(".*.tmp"))
-    if debris:
-        problems.append(f"{len(debris)} unfinished files")
-        if repair:
-            Store(entry.directory).remove_debris()
-    return CacheEntry(**{**vars(entry), "problems": tuple(problems)})
+            if not Shard(path).is_intact():
+                damaged.append(path)
+        except FileNotFoundError:  # another process took it away
+            continue
+        except ValueError:
+            damaged.append(path)
+    problems = [f"{path.name} is damaged" for path in damaged]
+    manifest = entry.directory / MANIFEST
+    try:
+        if not _gives_the_name(manifest):
+            damaged.append(manifest)
+            problems.append(f"{MANIFEST} is damaged, or of other activations than its folder")
+    except FileNotFoundError:
+        notes.append(f"{MANIFEST} is missing; the next use writes it")
+    debris = store.debris()
+    problems += [f"{path.name} was left unfinished" for path in debris]
+    if repair:
+        discard(damaged)
+        store.remove_debris()
+    return replace(entry, problems=tuple(problems), notes=tuple(notes))
+
+
+def _gives_the_name(manifest: Path) -> bool:
+    with reading(manifest):
+        content = manifest.read_bytes()
+    try:
+        return folder_name(json.loads(content)["rows"]) == manifest.parent.name
+    except (ValueError, LookupError, TypeError):  # not JSON, or not of this form
+        return False
 
 
 def _size(nbytes: float) -> str:
