@@ -273,6 +273,13 @@ def test_the_grid_can_be_carried_out(backbone):
     assert all(set(range(3)) <= found for found in seeds.values())
 
 
+def test_the_committed_table_holds_the_grid(repository):
+    rows = results.read_rows(repository / "data" / "results" / "sweep.csv")
+    there = {(r["dataset"], r["strategy"], r["train_per_class"], r["seed"]) for r in rows}
+    missing = [run for run in sweeps.grid() if tuple(run) not in there]
+    assert not missing, f"{len(missing)} runs, such as {missing[0]}: tlcourse sweep measures them"
+
+
 def test_the_command_runs_and_lists(small, tmp_path, capsys):
     asked = ["--dataset", "digits", "--strategy", "linear_probe", "--train-per-class", "2"]
     table = ["--output", str(tmp_path / "sweep.csv")]
