@@ -110,7 +110,7 @@ def test_only_training_pictures_are_read():
 
     data = tl.load_dataset("digits", train_per_class=3, size=32)
     shut = [Closed(p.classes, p.labels, p.source, p.rows) for p in (data.validation, data.test)]
-    splits = tl.datasets.ImageSplits("digits", data.classes, data.train, *shut)
+    splits = tl.ImageSplits("digits", data.classes, data.train, *shut)
     assert advise(splits, progress=False).classes == 10
 
 

@@ -122,10 +122,10 @@ def test_ctrl_c_while_training_ends_the_sweep_without_a_row(small, backbone, mon
 
 SWEEP = """
 import sys
-from tlcourse import sweep_data, sweeps
-sweep_data.DATASETS["digits"] = sweep_data.SweepData(32, 2, 2)
+from tlcourse.study import data, sweep
+data.DATASETS["digits"] = data.SweepData(32, 2, 2)
 names = ["linear_probe", "cut_stage2", "random_cut_stage2"]
-sweeps.run_sweep(sweeps._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
+sweep.run_sweep(sweep._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
 """
 
 
