@@ -80,7 +80,7 @@ def _run(figure: str, contestant: str) -> dict:
 def _machine() -> str:
     import torch
 
-    from tlcourse.engines import worker_count
+    from tlcourse.activations.engines import worker_count
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     cpu_time = ", processor time on one core" if "TLCOURSE_BENCH_CPU_TIME" in os.environ else ""

@@ -15,10 +15,11 @@ import csv
 import os
 from pathlib import Path
 
-from tlcourse.advice import advise, recommend
-from tlcourse.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
-from tlcourse.results import load_results, summarise
-from tlcourse.sweep_data import DATASETS, Pictures, Run, shared_root
+from tlcourse.advice.advise import advise, recommend
+from tlcourse.base.paths import shared_root
+from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
+from tlcourse.results.table import load_results, summarise
+from tlcourse.study.data import DATASETS, Pictures, Run
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"
 DEVELOPED_ON = ("pets", "ants_bees", "blood_cells")  # the last was held out at first

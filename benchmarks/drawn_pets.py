@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tlcourse as tl
-from tlcourse.drawn_pets import draw_pet
+from tlcourse.data.drawn.pets import draw_pet
 
 AMOUNTS = (10, 60)
 

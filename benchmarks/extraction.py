@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 import tlcourse as tl
-from tlcourse import engines
+from tlcourse.activations import engines
 
 from .figure import (
     NETWORK,

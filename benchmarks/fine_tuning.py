@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 import tlcourse as tl
-from tlcourse.runtime import keep_freed_memory
+from tlcourse.base.process import keep_freed_memory
 
 from .figure import NETWORK, Figure, seconds
 

@@ -10,11 +10,11 @@ import hashlib
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.activation_build import row_key
-from tlcourse.activation_store import Store, rows_per_shard
-from tlcourse.activations import describe, folder_name
-from tlcourse.cache_housekeeping import default_directory
-from tlcourse.datasets import ImageSet, ImageSplits
+from tlcourse.activations.cache import describe, folder_name
+from tlcourse.activations.compute import row_key
+from tlcourse.activations.housekeeping import default_directory
+from tlcourse.activations.store import Store, rows_per_shard
+from tlcourse.data.sets import ImageSet, ImageSplits
 
 CLASSES = tuple("0123456789")
 WIDTH = 1280

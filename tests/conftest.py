@@ -67,7 +67,7 @@ def pytest_generate_tests(metafunc):
     # A test with the argument `lesson` runs once for each notebook of the course: a new lesson
     # needs no new test.
     if "lesson" in metafunc.fixturenames:
-        from tlcourse.lessons import find_lessons
+        from tlcourse.app.lessons import find_lessons
 
         folder = REPOSITORY / "notebooks"
         lessons = find_lessons(folder=folder) if folder.is_dir() else []

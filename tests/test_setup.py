@@ -63,7 +63,13 @@ def test_every_dependency_says_why(repository):
 
 
 def test_extras_that_are_named_exist(project, repository):
-    files = ("Makefile", "environment.yml", "README.md", "tlcourse/lessons.py", "pyproject.toml")
+    files = (
+        "Makefile",
+        "environment.yml",
+        "README.md",
+        "tlcourse/app/lessons.py",
+        "pyproject.toml",
+    )
     for name in files:
         text = (repository / name).read_text(encoding="utf-8")
         for extras in re.findall(r"(?:-e ['\"]?\.|tlcourse)\[([\w,]+)\]", text):
@@ -94,9 +100,9 @@ def test_the_package_runs_where_only_its_dependencies_are(repository):
         "import pkgutil, tlcourse\n"
         "from importlib import import_module\n"
         "assert 'torch' not in sys.modules, 'import tlcourse imports torch'\n"
-        "for module in pkgutil.iter_modules(tlcourse.__path__):\n"
-        "    if module.name not in ('widgets', '__main__'):\n"
-        "        import_module(f'tlcourse.{module.name}')\n"
+        "for module in pkgutil.walk_packages(tlcourse.__path__, 'tlcourse.'):\n"
+        "    if 'widgets' not in module.name and '__main__' not in module.name:\n"
+        "        import_module(module.name)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True

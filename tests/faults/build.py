@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 import tlcourse as tl
-from tlcourse import activation_build
-from tlcourse.activation_store import Store
-from tlcourse.errors import CourseError
+from tlcourse.activations import compute as activation_build
+from tlcourse.activations.store import Store
+from tlcourse.base.errors import CourseError
 
 ROWS_PER_SHARD = 20
 

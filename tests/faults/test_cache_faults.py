@@ -30,7 +30,7 @@ def debris(directory):
 @pytest.fixture(scope="session")
 def whole(photo_folder, tmp_path_factory):
     """What a build that nothing happened to gives."""
-    from tlcourse.activations import cache_activations
+    from tlcourse.activations.cache import cache_activations
 
     images = tl.load_dataset(photo_folder, size=32).train
     cache = tmp_path_factory.mktemp("undisturbed")
@@ -55,7 +55,7 @@ def test_killed_at_fifty_random_moments(run_build):
 @pytest.fixture
 def build_here(photo_folder, tmp_path, monkeypatch):
     """The same build in this process; returns activations."""
-    from tlcourse import activation_build
+    from tlcourse.activations import compute as activation_build
 
     monkeypatch.setattr(activation_build, "rows_per_shard", lambda rows, row_bytes: 20)
     backbone = tl.load_backbone()

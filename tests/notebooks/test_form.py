@@ -3,7 +3,7 @@
 import pytest
 from lesson_form import RULES, Notebook
 
-from tlcourse.lessons import find_lessons
+from tlcourse.app.lessons import find_lessons
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlcourse.lessons import find_lessons, run_lesson
+from tlcourse.app.lessons import find_lessons, run_lesson
 
 papermill = pytest.importorskip("papermill", reason="running lessons needs papermill")
 

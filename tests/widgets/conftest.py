@@ -17,8 +17,8 @@ def make_tiny_backbone(names=("stem", "stage1"), seed=0):
     import torch
     from torch import nn
 
-    from tlcourse.backbones import Backbone, BackboneSpec
-    from tlcourse.transforms import Preprocess
+    from tlcourse.networks.backbones import Backbone, BackboneSpec
+    from tlcourse.networks.preprocess import Preprocess
 
     half = (0.5, 0.5, 0.5)
     with torch.random.fork_rng(devices=[]):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tlcourse import advice, results
+from tlcourse.advice import advise as advice
+from tlcourse.results import table as results
 from tlcourse.widgets import CaseMap, cases
 
 SCORES = [{"strategy": "linear_probe", "mean": 0.9, "low": 0.85, "high": 0.95}]

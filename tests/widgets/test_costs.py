@@ -79,7 +79,7 @@ def test_names_of_the_measured_strategies(changes, name):
 
 
 def test_every_name_is_a_strategy_of_the_course(tiny, all_choices):
-    from tlcourse import strategies
+    from tlcourse.strategies import strategy as strategies
 
     assert strategies.HIDDEN == (costs.MEASURED_HIDDEN,)
     names = [stage["name"] for stage in STAGES]

@@ -5,7 +5,7 @@ from torch import nn
 
 import tlcourse as tl
 from tlcourse.exercises import Exercise, NotYet, describe, expect_number, expect_trained
-from tlcourse.heads import TransferModel
+from tlcourse.networks.heads import TransferModel
 
 _SETUP = """
 import torch

@@ -3,7 +3,7 @@
 import math
 
 from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_type
-from tlcourse.strategies import Strategy
+from tlcourse.strategies.strategy import Strategy
 
 _STAGES = ("stem", *(f"stage{i}" for i in range(1, 9)))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..advice import LARGE, SIMILAR
-from ..errors import CourseError
-from ..regrets import load_regrets
-from ..results import ResultsError, load_results, summarise
+from ..base.errors import CourseError
+from ..results.cases import LARGE, SIMILAR
+from ..results.regrets import load_regrets
+from ..results.table import ResultsError, load_results, summarise
 from .measured import TITLES
 
 #: Where 'small' ends (training pictures a class, for three classes) and 'similar' begins (0 to 1):

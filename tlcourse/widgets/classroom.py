@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from ..backbones import load_backbone
-from ..datasets import load_dataset
+from ..data.catalog import load_dataset
+from ..networks.backbones import load_backbone
 from .explorer import FreezeExplorer
 
 #: Small pictures, so that a run is over in seconds on two cores.

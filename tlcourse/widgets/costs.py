@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import CourseError
+from ..base.errors import CourseError
 
 #: Bytes a trained parameter takes beside itself: its gradient and AdamW's two moments, float32.
 OPTIMIZER_BYTES = 12

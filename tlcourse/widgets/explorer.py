@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import traitlets
 from torch import nn
 
-from ..backbones import StagedNetwork
-from ..datasets import ImageSplits
-from ..errors import CourseError
-from ..heads import TransferModel
-from ..training import History
+from ..base.errors import CourseError
+from ..data.sets import ImageSplits
+from ..networks.backbones import StagedNetwork
+from ..networks.heads import TransferModel
+from ..training.fit import History
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
 from .measured import data_sets, measured_rows

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..activations import cache_activations
-from ..backbones import Backbone
-from ..datasets import ImageSet
+from ..activations.cache import cache_activations
+from ..data.sets import ImageSet
+from ..networks.backbones import Backbone
 
 #: Channels shown of each stage; side of their maps, and what lies between them, in pixels.
 CHANNELS, MAP_SIDE, MAP_GAP = 6, 42, 3

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import traitlets
 from PIL import Image
 
-from ..backbones import Backbone
-from ..batches import input_size, size_as_trained
-from ..datasets import ImageSet, ImageSplits
-from ..errors import CourseError
-from ..evaluation import predict
-from ..heads import TransferModel
-from ..photos import decode_photo
+from ..base.errors import CourseError
+from ..data.photo import decode_photo
+from ..data.sets import ImageSet, ImageSplits
+from ..networks.backbones import Backbone
+from ..networks.heads import TransferModel
+from ..training.batches import input_size, size_as_trained
+from ..training.evaluate import predict
 from . import inside
 from .assets import CourseWidget, join_scripts, join_styles
 

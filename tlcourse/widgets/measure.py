@@ -10,9 +10,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..backbones import StagedNetwork
-from ..batches import pick_device
-from ..runtime import keep_freed_memory
+from ..base.process import keep_freed_memory, pick_device
+from ..networks.backbones import StagedNetwork
 
 #: Pictures in a batch whose time is taken, and how often, after one run that warms up.
 _BATCH, _RUNS = 4, 3

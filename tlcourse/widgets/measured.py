@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import results
+from ..results import table as results
 
 TITLES = {
     "pets": "drawn pets",

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .. import freezing
-from ..backbones import BackboneSpec, StagedNetwork
-from ..heads import Head, TransferModel, output_channels
+from ..networks import freezing
+from ..networks.backbones import BackboneSpec, StagedNetwork
+from ..networks.heads import Head, TransferModel, output_channels
 
 
 def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from .. import freezing
-from ..datasets import ImageSplits
-from ..errors import CourseError
-from ..heads import TransferModel
-from ..training import History, fit
+from ..base.errors import CourseError
+from ..data.sets import ImageSplits
+from ..networks import freezing
+from ..networks.heads import TransferModel
+from ..training.fit import History, fit
 
 #: Runs that stay on the chart.
 RUNS_KEPT = 4

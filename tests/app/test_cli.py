@@ -1,0 +1,239 @@
+"""The command line: quick to answer, errors without tracebacks, one function a sub-command."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlcourse.app import cli
+from tlcourse.app.cli import lab_command, main
+from tlcourse.base.errors import CourseError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, colour in {"red": (200, 40, 40), "sky": (60, 120, 220)}.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(6):
+            pixels = rng.normal(colour, 50, (48, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Register a sub-command for one test."""
+    monkeypatch.setattr(cli, "_COMMANDS", list(cli._COMMANDS))
+    return cli.command
+
+
+def test_help_lists_the_commands_and_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom tlcourse.app.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'PIL', 'tqdm', 'IPython'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ("doctor", "lab", "run", "train", "data"):
+        assert f"  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", ["doctor", "lab", "run", "train", "data"])
+def test_every_command_has_help(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: tlcourse {name}" in capsys.readouterr().out
+
+
+def test_the_module_and_the_command_are_the_same():
+    done = subprocess.run(
+        [sys.executable, "-m", "tlcourse", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("tlcourse ")
+
+
+def test_a_new_command_is_a_function_and_a_registration(register, capsys):
+    @register("greet", "say hello", lambda parser: parser.add_argument("--name", default="you"))
+    def greet(chosen):
+        print("hello", chosen.name)
+
+    assert main(["greet", "--name", "Tigger"]) == 0
+    assert capsys.readouterr().out == "hello Tigger\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (CourseError("the folder is empty; add pictures"), 2, "Error: the folder is empty; add"),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (FileNotFoundError(2, "No such file or directory", "x.png"), 2, "directory: 'x.png'"),
+    ],
+)
+def test_expected_errors_have_no_traceback(register, capsys, error, status, says):
+    @register("fails", "fail")
+    def fails(_):
+        raise error
+
+    assert main(["fails"]) == status
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_a_data_folder_is_the_same_for_what_a_command_starts(register, tmp_path, monkeypatch):
+    seen = []
+    register("look", "look")(lambda _: seen.append(os.environ["TLCOURSE_DATA"]))
+    monkeypatch.chdir(tmp_path)
+    for given in ("here", str(tmp_path / "here")):
+        monkeypatch.setenv("TLCOURSE_DATA", given)
+        main(["look"])
+    assert seen == [str(tmp_path / "here")] * 2
+
+
+def test_an_unexpected_error_is_not_hidden(register):
+    @register("breaks", "break")
+    def breaks(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main(["breaks"])
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    code = (
+        "import sys\nfrom tlcourse.app import cli\n"
+        "@cli.command('talk', 'talk')\ndef talk(_):\n"
+        "    for i in range(100_000):\n        print('a line of text', i)\n"
+        "sys.exit(cli.main(['talk']))\n"
+    )
+    talk = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    talk.stdout.readline()
+    talk.stdout.close()
+    assert talk.wait(60) == 0
+    assert talk.stderr.read() == b""
+    talk.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that a test can send")
+def test_ctrl_c_ends_a_real_process_with_130():
+    code = (
+        "import sys, time\nfrom tlcourse.app import cli\n"
+        "@cli.command('wait', 'wait')\ndef wait(_):\n"
+        "    print('ready', flush=True)\n    time.sleep(60)\n"
+        "sys.exit(cli.main(['wait']))\n"
+    )
+    waits = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    waits.stdout.readline()
+    time.sleep(0.2)
+    waits.send_signal(signal.SIGINT)
+    assert waits.wait(60) == 130
+    waits.stdout.close()
+
+
+def test_train_says_how_sure_it_is(photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["train", str(photos), "--out", str(out), "--size", "32", "--epochs", "2"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert "95 % interval" in said.out
+    assert str(out / "report.html") in said.out
+    assert "pictures only" in said.err
+    assert main(arguments) == 2
+    assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--backbone", "resnet1000"], "efficientnet_lite0"),
+        (["--device", "abacus"], "abacus"),
+        (["--out", "{photos}/red"], "inside"),
+        (["--out", f"{__file__}/x"], "test_cli.py; give another place with --out"),
+    ],
+)
+def test_train_refuses_in_words(photos, tmp_path, monkeypatch, capsys, options, says):
+    monkeypatch.chdir(tmp_path)
+    options = [option.replace("{photos}", str(photos)) for option in options]
+    assert main(["train", str(photos), "--size", "32", *options]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("wrong", [["--epochs", "0"], ["--size", "big"], ["--seed", "-1"]])
+def test_train_refuses_numbers_that_make_no_sense(photos, wrong, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(photos), *wrong])
+    assert stop.value.code == 2
+    assert "whole number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["-1", str(2**32), "1.5", "--1"])
+@pytest.mark.parametrize("words", [["train", "photos"], ["advise", "photos"], ["run", "00"]])
+def test_seeds_that_numpy_refuses_are_refused_at_once(words, wrong, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*words, f"--seed={wrong}"])
+    assert stop.value.code == 2
+    assert "is not a whole number from 0 to 4294967295" in capsys.readouterr().err
+
+
+def test_data_lists_what_there_is(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
+    for arguments in (["data"], ["data", "list"]):
+        assert main(arguments) == 0
+        said = capsys.readouterr().out
+        assert str(tmp_path) in said
+        assert "tlcourse data fetch hymenoptera" in said
+
+
+def test_data_fetch(capsys):
+    assert main(["data", "fetch", "digits"]) == 0
+    assert "train" in capsys.readouterr().out
+    assert main(["data", "fetch", "unicorns"]) == 2
+    assert "hymenoptera" in capsys.readouterr().err
+
+
+def test_data_check_lists_bad_files_and_leaves_them(photos, capsys):
+    assert main(["data", "check", str(photos)]) == 0
+    capsys.readouterr()
+    bad = photos / "red" / "holiday.jpg"
+    bad.write_bytes(b"no picture")
+    assert main(["data", "check", str(photos)]) == 1
+    assert "holiday.jpg" in capsys.readouterr().out
+    assert bad.exists()
+    assert main(["data", "check", str(photos / "nowhere")]) == 2
+
+
+def test_data_check_is_for_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", "pets"]) == 2
+    said = capsys.readouterr().err
+    assert "'pets' is not a folder" in said and "tlcourse data fetch NAME" in said
+
+
+def test_lab_listens_on_this_machine_only_and_keeps_its_token():
+    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb", 8899, True)
+    assert "--ip=127.0.0.1" in words
+    assert "--port=8899" in words
+    assert "--no-browser" in words
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in words
+    assert "--ServerApp.root_dir=course" in words
+    assert not [word for word in words if "token" in word or "password" in word]
+
+
+def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["lab"]) == 2
+    assert '-e ".[lab]"' in capsys.readouterr().err  # cmd.exe takes no single quotes

@@ -1,0 +1,190 @@
+"""Finding and running lessons, with small notebooks that run in about a second."""
+
+import json
+import os
+import sys
+
+import pytest
+from lesson_example import code, example_cells, write_notebook
+from lesson_form import RULES, Notebook
+
+from tlcourse.app import lessons
+from tlcourse.app.cli import main
+from tlcourse.app.lessons import Lesson, LessonRun, find_lessons, run_course, run_lesson, summary
+from tlcourse.base.errors import CourseError
+
+PARAMETERS = 'profile = "lesson"\ndevice = "auto"\ndataset = "pets"\nseed = 0'
+
+
+@pytest.fixture
+def needs_papermill():
+    pytest.importorskip("papermill", reason="running lessons needs papermill")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path / "notebooks"
+
+
+def write(folder, name, *sources):
+    cells = [code(PARAMETERS, "parameters"), *[code(text) for text in sources]]
+    return Lesson(write_notebook(folder / f"{name}.ipynb", cells))
+
+
+def texts(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(o.get("text", "")) for c in cells for o in c.get("outputs", [])]
+
+
+def test_lessons_are_found_in_reading_order(folder):
+    for name in ("10_large", "02_softmax", "00_start"):
+        write(folder, name)
+    (folder / "notes.ipynb").write_text("{}")
+    assert [lesson.number for lesson in find_lessons(folder=folder)] == ["00", "02", "10"]
+    assert [lesson.name for lesson in find_lessons([2, "10_large"], folder)] == [
+        "02_softmax",
+        "10_large",
+    ]
+
+
+def test_an_unknown_lesson_is_named_with_those_there_are(folder):
+    write(folder, "00_start")
+    with pytest.raises(CourseError, match="'7'.*00_start"):
+        find_lessons(["7"], folder)
+
+
+def test_parameters_reach_the_lesson_and_none_leaves_its_own(folder, tmp_path, needs_papermill):
+    lesson = write(folder, "00_start", "print(profile, device, dataset, seed)")
+    before = lesson.path.read_bytes()
+    out = tmp_path / "out" / "00_start.ipynb"
+    run = run_lesson(lesson, out, progress=False, profile="smoke", seed=7, device=None)
+    assert run.passed and run.seconds > 0
+    assert "smoke auto pets 7\n" in texts(out)
+    assert lesson.path.read_bytes() == before
+
+
+def test_a_folder_of_photographs_is_found_from_where_the_command_was_given(
+    folder, tmp_path, needs_papermill, monkeypatch
+):
+    lesson = write(folder, "00_start", "print(dataset)")
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out.ipynb"
+    assert run_lesson(lesson, out, progress=False, dataset="photos").passed
+    assert f"{tmp_path.resolve() / 'photos'}\n" in texts(out)
+    assert run_lesson(lesson, out, progress=False, dataset="digits").passed
+    assert "digits\n" in texts(out)
+
+
+def test_a_folder_that_is_not_there_is_refused_before_the_kernel_starts(
+    folder, tmp_path, needs_papermill, monkeypatch
+):
+    monkeypatch.setattr("papermill.execute_notebook", None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CourseError, match="dataset='nowhere': .*nowhere is not a folder.*pets"):
+        run_lesson(write(folder, "00_start"), progress=False, dataset="nowhere")
+
+
+def test_a_lesson_runs_in_its_own_folder(folder, tmp_path, needs_papermill):
+    lesson = write(folder, "00_start", "import pathlib\nprint(pathlib.Path.cwd().name)")
+    out = tmp_path / "out.ipynb"
+    assert run_lesson(lesson, out, progress=False).passed
+    assert texts(out) == ["notebooks\n"]
+
+
+def test_no_lesson_shows_bars_while_it_is_run(folder, tmp_path, needs_papermill, monkeypatch):
+    monkeypatch.delenv("TLCOURSE_PROGRESS")
+    code = "from tlcourse.base.progress import progress_bar\nprint(progress_bar([1]).disable)"
+    out = tmp_path / "out.ipynb"
+    assert run_lesson(write(folder, "00_start", code), out, progress=False).passed
+    assert texts(out) == ["True\n"] and "TLCOURSE_PROGRESS" not in os.environ
+
+
+def test_a_course_goes_on_after_a_failure_and_says_what_failed(folder, tmp_path, needs_papermill):
+    course = [
+        write(folder, "00_good", "print(1)"),
+        write(folder, "01_bad", "raise ValueError('no cats\\nhere')"),
+        write(folder, "02_slow", "import time\ntime.sleep(60)"),
+    ]
+    runs = run_course(course, output=tmp_path / "out", progress=False, timeout=3)
+    assert [run.passed for run in runs] == [True, False, False]
+    assert runs[1].error == "cell 2: ValueError: no cats here"
+    assert "longer than 3 s" in runs[2].error
+    assert (tmp_path / "out" / "01_bad.ipynb").is_file()
+
+
+def test_a_kernel_that_dies_is_a_failure_not_a_crash(folder, needs_papermill):
+    lesson = write(folder, "00_gone", "import os\nos._exit(1)")
+    assert "kernel died" in run_lesson(lesson, progress=False).error
+
+
+def test_a_stored_lesson_keeps_the_rules_and_does_not_change_when_stored_again(
+    folder, needs_papermill
+):
+    lesson = Lesson(write_notebook(folder / "00_example.ipynb", example_cells()))
+    assert run_lesson(lesson, store=True, progress=False).passed
+    stored = lesson.path.read_bytes()
+    notebook = Notebook.read(lesson.path, "01_more.ipynb")
+    assert [complaint for rule in RULES for complaint in rule(notebook)] == []
+    assert b"papermill" not in stored
+    assert run_lesson(lesson, store=True, progress=False).passed
+    assert lesson.path.read_bytes() == stored
+    assert [path.name for path in folder.iterdir()] == ["00_example.ipynb"]
+
+
+def test_widgets_are_stored_with_their_state(folder, needs_papermill):
+    pytest.importorskip("ipywidgets")
+    lesson = write(folder, "00_w", "import ipywidgets\nipywidgets.IntSlider(value=3)")
+    assert run_lesson(lesson, store=True, progress=False).passed
+    widgets = json.loads(lesson.path.read_text(encoding="utf-8"))["metadata"]["widgets"]
+    (content,) = widgets.values()
+    assert "IntSliderModel" in {model["model_name"] for model in content["state"].values()}
+
+
+def test_a_lesson_that_fails_is_not_stored(folder, needs_papermill):
+    lesson = write(folder, "00_bad", "print(1)", "1 / 0")
+    before = lesson.path.read_bytes()
+    assert "ZeroDivisionError" in run_lesson(lesson, store=True, progress=False).error
+    assert lesson.path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"profile": "fast"}, "'fast' is not one of"),
+        ({"colour": "red"}, "no parameter"),
+        ({"store": True, "seed": 3}, "without other parameters"),
+    ],
+)
+def test_wrong_options_are_refused(folder, needs_papermill, options, message):
+    with pytest.raises(CourseError, match=message):
+        run_lesson(write(folder, "00_start"), progress=False, **options)
+
+
+def test_without_papermill_it_is_said_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(CourseError, match=r'-e "\.\[lab\]"'):  # cmd.exe takes no single quotes
+        run_lesson(write(folder, "00_start"))
+
+
+def test_the_table_names_seconds_and_failures(folder):
+    lesson = write(folder, "00_start")
+    table = summary([LessonRun(lesson, 12.34), LessonRun(lesson, 5, "cell 2: ValueError: no cats")])
+    assert "00_start     12.3  yes" in table
+    assert "00_start: cell 2: ValueError: no cats" in table
+    assert table.endswith("1 of 2 lessons passed in 17 s")
+
+
+def test_the_command_ends_with_1_when_a_lesson_fails(
+    folder, tmp_path, monkeypatch, capsys, needs_papermill
+):
+    write(folder, "00_good", "print(1)")
+    write(folder, "01_bad", "1 / 0")
+    monkeypatch.setattr(lessons, "lessons_folder", lambda: folder)
+    out = str(tmp_path / "out")
+    assert main(["run", "0", "--output", out]) == 0
+    assert main(["run", "--output", out]) == 1
+    assert "1 of 2 lessons passed" in capsys.readouterr().out
+    assert main(["run", "9", "--output", out]) == 2
+    assert "no lesson '9'" in capsys.readouterr().err

@@ -1,0 +1,215 @@
+"""From a folder of photographs to results: honest about what was chosen where, and careful."""
+
+import functools
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tlcourse as tl
+from tlcourse.app import train_folder as module
+from tlcourse.app.report import how_sure
+from tlcourse.app.train_folder import FILES, OutputError, train_folder
+from tlcourse.data.sets import DatasetError
+
+COLOURS = {"red": (200, 40, 40), "sky": (60, 120, 220)}
+
+
+def paint(folder, count, colours=COLOURS, seed=0):
+    rng = np.random.default_rng(seed)
+    for name, colour in colours.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            pixels = rng.normal(colour, 50, (48, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with `train` and `val`, of two colours."""
+    folder = tmp_path_factory.mktemp("photos") / "colours"
+    paint(folder / "train", 10)
+    paint(folder / "val", 6, seed=1)
+    return folder
+
+
+quick = functools.partial(train_folder, size=32, epochs=3, device="cpu", progress=False)
+
+
+@pytest.fixture(scope="module")
+def done(photos, tmp_path_factory):
+    return quick(photos, tmp_path_factory.mktemp("out") / "result")
+
+
+def test_all_results_are_there_and_agree(done):
+    assert sorted(path.name for path in done.directory.iterdir()) == sorted(FILES)
+    result = json.loads((done.directory / "result.json").read_text(encoding="utf-8"))
+    assert result["accuracy"] == done.evaluation.accuracy
+    assert result["pictures"] == 12
+    model = tl.load_model(done.directory / "model.safetensors")
+    again = tl.evaluate(model, done.splits.test, device="cpu", progress=False)
+    assert np.allclose(again.probabilities, done.evaluation.probabilities, atol=1e-4)
+    lines = (done.directory / "history.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 3
+    report = (done.directory / "report.html").read_text(encoding="utf-8")
+    assert how_sure(done.evaluation).split(".")[0] in report
+    assert "12 pictures only" in report
+
+
+def test_only_the_head_has_learnt(done):
+    fresh = tl.replace_head(tl.load_backbone(), done.splits.classes)
+    assert tl.fingerprint(done.model.stages) == tl.fingerprint(fresh.stages)
+    assert tl.fingerprint(done.model.head) != tl.fingerprint(fresh.head)
+
+
+def test_nothing_is_chosen_on_the_pictures_that_are_reported(photos, done, tmp_path):
+    """With every label of `val` turned round, the very same model comes out."""
+    turned = tmp_path / "turned"
+    shutil.copytree(photos / "train", turned / "train")
+    shutil.copytree(photos / "val" / "red", turned / "val" / "sky")
+    shutil.copytree(photos / "val" / "sky", turned / "val" / "red")
+    other = quick(turned, tmp_path / "out")
+    assert tl.fingerprint(other.model) == tl.fingerprint(done.model)
+    assert other.history.best_epoch == done.history.best_epoch
+    assert other.evaluation.accuracy == pytest.approx(1 - done.evaluation.accuracy)
+
+
+def test_train_validation_and_test_share_nothing(done):
+    parts = (done.splits.train, done.splits.validation, done.splits.test)
+    names = [{part.digest(i) for i in range(len(part))} for part in parts]
+    assert sum(map(len, names)) == len(set.union(*names)) == 32
+    assert {part.name(0).split("/")[0] for part in parts[:2]} == {"train"}
+    assert {done.splits.test.name(i).split("/")[0] for i in range(12)} == {"val"}
+
+
+def test_a_folder_without_splits(tmp_path):
+    plain = paint(tmp_path / "plain", 10)
+    result = quick(plain, tmp_path / "out")
+    assert len(result.splits.test) == 4
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "set aside before training" in report
+
+
+def test_bad_files_are_left_out_and_reported(photos, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(photos, mixed)
+    broken = mixed / "train" / "red" / "brökén.jpg"
+    broken.write_bytes(b"no picture")
+    result = quick(mixed, tmp_path / "out")
+    assert [text for text in result.warnings if "brökén.jpg" in text]
+    assert "brökén.jpg" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert broken.read_bytes() == b"no picture"
+
+
+def test_uneven_classes_are_pointed_out(tmp_path):
+    folder = paint(tmp_path / "uneven", 30, {"many": (200, 40, 40)})
+    paint(folder, 5, {"few": (60, 120, 220)})
+    result = quick(folder, tmp_path / "out", epochs=1)
+    assert [text for text in result.warnings if "uneven" in text and "'few'" in text]
+
+
+def test_augmentation_goes_without_the_cache(photos, tmp_path):
+    result = quick(photos, tmp_path / "out", augment=True, epochs=1)
+    assert result.history.cached_through is None
+
+
+@pytest.mark.parametrize("inside", [".", "train", "results"])
+def test_results_never_go_among_the_pictures(photos, inside):
+    before = sorted(photos.rglob("*"))
+    with pytest.raises(OutputError, match="taken for a class|not empty"):
+        quick(photos, photos / inside, force=True)
+    assert sorted(photos.rglob("*")) == before
+
+
+def test_nothing_of_the_users_is_overwritten_unasked(photos, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    (out / "report.html").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match="nothing in it was touched"):
+        quick(photos, out)
+    assert sorted(p.name for p in out.iterdir()) == ["notes.txt", "report.html"]
+    quick(photos, out, epochs=1, force=True)
+    assert (out / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert "<html" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_file_in_the_way(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "load_dataset", None)  # it is found before pictures are read
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match="is a file"):
+        quick(photos, tmp_path / "out", force=True)
+    with pytest.raises(OutputError, match="cannot be made.*because of .*out; give another place"):
+        quick(photos, tmp_path / "out" / "below" / "it")
+    with pytest.raises(OutputError, match="not a folder"):
+        quick(tmp_path / "nowhere", tmp_path / "new")
+
+
+def test_what_cannot_be_trained_leaves_no_folder_behind(tmp_path):
+    lonely = paint(tmp_path / "lonely", 5, {"red": (200, 40, 40)})
+    with pytest.raises(tl.CourseError):
+        quick(lonely, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("empty", [["val"], ["test"], ["validation", "test"]])
+def test_an_empty_split_folder_is_found_before_training(photos, tmp_path, monkeypatch, empty):
+    monkeypatch.setattr(module, "fit", None)
+    folder = tmp_path / "photos"
+    shutil.copytree(photos / "train", folder / "train")
+    for split in empty:
+        for name in COLOURS:
+            (folder / split / name).mkdir(parents=True)
+    with pytest.raises(DatasetError, match="no picture.*or remove the folder") as refused:
+        quick(folder, tmp_path / "out")
+    assert all(str(folder / split) in str(refused.value) for split in empty)
+    assert not (tmp_path / "out").exists()
+
+
+def interrupted_in(epoch, monkeypatch):
+    real = module.fit
+
+    def stop(row):
+        if row["epoch"] == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "fit", functools.partial(real, on_epoch=stop))
+
+
+def test_an_interrupt_keeps_what_was_learnt(photos, tmp_path, monkeypatch):
+    interrupted_in(2, monkeypatch)
+    result = quick(photos, tmp_path / "out", epochs=9)
+    assert result.history.interrupted
+    assert len(result.history) == 2
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(FILES)
+    assert "interrupted after 2 of 9 epochs" in " ".join(result.warnings)
+
+
+def test_an_interrupt_while_evaluating_keeps_the_model_and_nothing_older(
+    photos, tmp_path, monkeypatch
+):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "evaluate", interrupt)
+    (tmp_path / "out").mkdir()
+    for name in (*FILES, "notes.txt"):
+        (tmp_path / "out" / name).write_text("of an earlier run", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        quick(photos, tmp_path / "out", epochs=1, force=True)
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["history.csv", "model.safetensors", "notes.txt"]
+    assert tl.load_model(tmp_path / "out" / "model.safetensors").classes == ("red", "sky")
+
+
+def test_ants_and_bees(shared_datasets, tmp_path):
+    """What the documentation promises of the real photographs, at the network's own size."""
+    result = train_folder(shared_datasets / "hymenoptera_data", tmp_path / "out", progress=False)
+    assert len(result.evaluation.labels) > 150
+    assert result.evaluation.accuracy >= 0.93
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    wrong = int((result.evaluation.predictions != result.evaluation.labels).sum())
+    assert report.count("data:image/jpeg;base64,") == wrong

@@ -1,0 +1,113 @@
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import tlcourse as tl
+from tlcourse.networks.saving import ModelFileError
+
+CLASSES = ("Tigger", "Möhre", "neither")
+
+
+@pytest.fixture(scope="module")
+def model():
+    backbone = tl.load_backbone("resnet18", weights=None, seed=3)
+    model = tl.replace_head(backbone, CLASSES, hidden=(8,), cut="stage3", dropout=0.1)
+    model.image_size = 64
+    return tl.freeze(model, through="stage2").eval()
+
+
+def test_what_was_saved_comes_back(model, tmp_path):
+    again = tl.load_model(tl.save_model(model, tmp_path / "ünser model.safetensors"))
+    assert tl.fingerprint(again) == tl.fingerprint(model)
+    assert again.classes == CLASSES and again.image_size == 64
+    assert tl.frozen_stages(again) == tl.frozen_stages(model)
+    x = torch.randn(2, 3, 64, 64)
+    np.testing.assert_array_equal(again(x).detach(), model(x).detach())
+    assert [p.name for p in tmp_path.iterdir()] == ["ünser model.safetensors"]
+
+
+def test_how_each_stage_is_trained_comes_back(model, tmp_path):
+    model = copy.deepcopy(model)
+    tl.freeze(model, stages=["stage1"], batch_norm="adapt")
+    tl.unfreeze(model, stages=["stage3"], batch_norm="frozen")
+    again = tl.load_model(tl.save_model(model, tmp_path / "model"))
+    for name in model.stage_names:
+        before, after = getattr(model.stages, name), getattr(again.stages, name)
+        assert (after.frozen, after.batch_norm) == (before.frozen, before.batch_norm)
+    assert tl.count_parameters(again) == tl.count_parameters(model)
+
+
+def described(path, model, **changed):
+    """Save a model with another description; None leaves an entry out."""
+    with safe_open(tl.save_model(model, path), framework="pt") as file:
+        about = json.loads(file.metadata()["tlcourse"]) | changed
+    about = {key: value for key, value in about.items() if value is not None}
+    save_file(model.state_dict(), path, metadata={"tlcourse": json.dumps(about)})
+    return path
+
+
+def test_a_file_of_before_batch_norm_was_noted(model, tmp_path):
+    again = tl.load_model(described(tmp_path / "model", model, batch_norm=None))
+    assert tl.frozen_stages(again) == tl.frozen_stages(model) != ()
+    assert again.stages.stage3.batch_norm == "adapt" and not again.stages.stage3.frozen
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"backbone": None},
+        {"backbone": "resnet1000"},
+        {"classes": ["a", "b"]},
+        {"hidden": ["x"]},
+        {"hidden": 3},
+        {"last_stage": "stage2"},
+        {"frozen": 5},
+        {"batch_norm": []},
+        {"batch_norm": {"stage1": "hot"}},
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(model, tmp_path, changed):
+    with pytest.raises(ModelFileError, match=r"odd\.safetensors does not fit together"):
+        tl.load_model(described(tmp_path / "odd.safetensors", model, **changed))
+
+
+@pytest.mark.parametrize("about", ["null", "[]", "3"])
+def test_a_description_that_is_none_is_refused(tmp_path, about):
+    save_file({"a": torch.zeros(1)}, tmp_path / "odd", metadata={"tlcourse": about})
+    with pytest.raises(ModelFileError, match=r"not written by tlcourse\.save_model"):
+        tl.load_model(tmp_path / "odd")
+
+
+def test_a_folder_that_is_not_there_is_named(model, tmp_path):
+    with pytest.raises(ModelFileError, match="nowhere is not a folder; make it"):
+        tl.save_model(model, tmp_path / "nowhere" / "model.safetensors")
+
+
+def test_a_model_can_be_read_by_whom_other_files_can(model, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("")
+    assert tl.save_model(model, tmp_path / "m").stat().st_mode == other.stat().st_mode
+
+
+def test_files_that_are_not_such_models_are_refused(model, tmp_path):
+    whole = tl.save_model(model, tmp_path / "model.safetensors")
+    cut_short = tmp_path / "short.safetensors"
+    cut_short.write_bytes(whole.read_bytes()[:-100])
+    with pytest.raises(ModelFileError, match="not a whole safetensors file"):
+        tl.load_model(cut_short)
+    pickled = tmp_path / "model.pkl"
+    pickled.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ModelFileError, match="not a whole safetensors file"):
+        tl.load_model(pickled)
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(1)}, other)
+    with pytest.raises(ModelFileError, match=r"not written by tlcourse\.save_model"):
+        tl.load_model(other)
+    with pytest.raises(ModelFileError, match="no model file"):
+        tl.load_model(tmp_path / "absent")

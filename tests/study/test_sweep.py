@@ -1,0 +1,303 @@
+"""Sweeps: stopped at any moment, they go on without repeating a row or losing one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+import tlcourse as tl
+from tlcourse.app.cli import main
+from tlcourse.results import table as results
+from tlcourse.strategies.strategy import STRATEGIES, get_strategy
+from tlcourse.study import data as sweep_data
+from tlcourse.study import sweep as sweeps
+from tlcourse.study.data import DATASETS, Pictures, Run, SweepData
+from tlcourse.study.sweep import Bench, SweepError, recipe, run_sweep, training_memory
+
+SMALL = SweepData(32, 2, 2)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return tl.load_backbone()
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Data sets in use by the sweeps, small."""
+    for name in ("pets", "digits"):
+        monkeypatch.setitem(DATASETS, name, SMALL)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The learning rates of the training runs, in order."""
+    rates = []
+
+    def train(*arguments, **options):
+        rates.append(options["lr"])
+        return tl.train(*arguments, **options)
+
+    monkeypatch.setattr(sweeps, "train", train)
+    return rates
+
+
+def test_a_row_says_all_that_it_takes_to_run_it_again(small, backbone, tmp_path):
+    table, said = tmp_path / "sweep.csv", []
+    assert (
+        run_sweep([Run("digits", "last_1", 3, 1)], table, backbone=backbone, say=said.append) == 1
+    )
+    (row,) = results.read_rows(table)
+    assert row["test_pictures"] == 20 and row["size"] == 32
+    assert row["trained_parameters"] == 412_160 + 12_810
+    assert row["weights"] == "imagenet" and row["backbone"] == "efficientnet_lite0"
+    assert row["torch"] == torch.__version__ and row["tlcourse"] == tl.__version__
+    assert row["lr"] in recipe(get_strategy("last_1", backbone), 30)[0]
+    assert row["epochs"] == recipe(get_strategy("last_1", backbone), 30)[1]
+    assert "digits last_1, 3 a class, seed 1" in said[-1] and "min left" in said[-1]
+
+
+def test_the_same_run_gives_the_same_row(small, backbone):
+    runs = [Bench(backbone).measure(Run("digits", "linear_probe", 2, 1), 3e-3) for _ in range(2)]
+    for row in runs:
+        row.pop("seconds"), row.pop("when")
+    assert runs[0] == runs[1]
+
+
+def test_the_cache_changes_no_row(small, backbone):
+    rows = [
+        Bench(backbone, cache=cache).measure(Run("digits", "cut_stage3", 2, 0), 3e-3)
+        for cache in (True, False)
+    ]
+    for name in ("test_accuracy", "validation_accuracy", "pictures_sha256", "peak_memory_mb"):
+        assert rows[0][name] == rows[1][name]
+
+
+def test_each_rival_finds_its_rate_once_with_the_pilot_seed(small, backbone, counted, tmp_path):
+    table = tmp_path / "sweep.csv"
+    runs = [Run("digits", "linear_probe", 2, seed) for seed in (1, 0, 2)]
+    run_sweep(runs[:1], table, backbone=backbone, say=str)
+    (first,) = results.read_rows(table)
+    assert counted == [*sweeps.HEAD_RATES, first["lr"]]  # the pilots, and then the run
+    counted.clear()
+    run_sweep(runs, table, backbone=backbone, say=str)
+    rows = {row["seed"]: row for row in results.read_rows(table)}
+    # Seed 0 tries all again and keeps the best; after that the rate is known.
+    assert counted == [*sweeps.HEAD_RATES, rows[0]["lr"]]
+    assert len({row["lr"] for row in rows.values()}) == 1
+    counted.clear()
+    assert run_sweep(runs, table, backbone=backbone, say=str) == 0
+    assert counted == []
+
+
+def test_the_rate_is_chosen_on_validation_pictures(small, backbone, monkeypatch):
+    bench, tried = Bench(backbone), {}
+    train = bench._train
+
+    def spy(run, lr):
+        tried[lr] = train(run, lr)
+        return tried[lr]
+
+    monkeypatch.setattr(bench, "_train", spy)
+    row = bench.measure(Run("digits", "linear_probe", 2, 0))
+    best = max(t.validation_accuracy for t in tried.values())
+    assert tried[row["lr"]].validation_accuracy == best
+
+
+def test_ctrl_c_while_training_ends_the_sweep_without_a_row(small, backbone, monkeypatch, tmp_path):
+    def press(row):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "train", lambda *a, **o: tl.train(*a, **o, on_epoch=press))
+    table = tmp_path / "sweep.csv"
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep([Run("digits", "linear_probe", 2, 0)], table, backbone=backbone, say=str)
+    assert results.read_rows(table) == []
+
+
+SWEEP = """
+import sys
+from tlcourse.study import data, sweep
+data.DATASETS["digits"] = data.SweepData(32, 2, 2)
+names = ["linear_probe", "cut_stage2", "random_cut_stage2"]
+sweep.run_sweep(sweep._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
+    table = tmp_path / "killed.csv"
+    environment = {**os.environ, "TLCOURSE_DATA": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    def start():
+        command = [sys.executable, "-c", SWEEP, str(table)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    for enough in (2, 7):
+        process = start()
+        deadline = time.monotonic() + 120
+        while len(results.read_rows(table)) < enough and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        before = results.read_rows(table)
+        assert enough <= len(before) < 12
+        with table.open("ab") as file:  # as if killed while it wrote
+            file.write(b"digits,linear_probe,2,3,effici")
+    assert start().wait() == 0
+    rows = results.read_rows(table)
+    assert rows[: len(before)] == before
+    seen = Counter((row["strategy"], row["seed"]) for row in rows)
+    assert len(seen) == 12 and set(seen.values()) == {1}
+
+
+def test_what_fails_is_said_at_the_end_and_the_others_are_done(small, backbone, tmp_path):
+    table = tmp_path / "sweep.csv"
+    runs = [Run("digits", "linear_probe", number, 0) for number in (1000, 2)]
+    with pytest.raises(SweepError, match="1 of 2 runs failed") as error:
+        run_sweep(runs, table, backbone=backbone, say=str)
+    # which class has too few, and how many there are
+    assert "1000 were asked for" in str(error.value) and "pictures" in str(error.value)
+    assert [row["train_per_class"] for row in results.read_rows(table)] == [2]
+
+
+def test_rows_of_other_pictures_are_not_mixed(small, backbone, tmp_path):
+    table = tmp_path / "sweep.csv"
+    runs = [Run("digits", name, 2, 0) for name in ("linear_probe", "cut_stem")]
+    run_sweep(runs[:1], table, backbone=backbone, say=str)
+    (row,) = results.read_rows(table)
+    table.unlink()
+    results.append_row(table, row | {"pictures_sha256": "0" * 12})
+    with pytest.raises(SweepError, match="pictures of digits have changed"):
+        run_sweep(runs, table, backbone=backbone, say=str)
+    assert len(results.read_rows(table)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", ["pets", "digits"])
+def test_the_committed_rows_were_measured_on_the_pictures_of_today(dataset, repository):
+    rows = results.load_results(
+        repository / "data" / "results" / "sweep.csv", dataset=dataset, train_per_class=10, seed=0
+    )
+    data = Pictures().load(Run(dataset, "linear_probe", 10, 0))
+    assert {row["pictures_sha256"] for row in rows} == {sweeps._digest_of(data)}
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (Run("dogs", "linear_probe", 2, 0), "pets, digits, ants_bees"),
+        (Run("pets", "cut_stage12", 2, 0), "stem, stage1"),
+        (Run("pets", "magic", 2, 0), "linear_probe"),
+        (Run("pets", "linear_probe", 0, 0), "at least 1"),
+        (Run("pets", "linear_probe", 2, -1), "at least 0"),
+    ],
+)
+def test_bad_requests_are_refused_before_anything_is_measured(backbone, tmp_path, run, said):
+    good = Run("pets", "linear_probe", 2, 0)
+    with pytest.raises(tl.CourseError, match=said):
+        run_sweep([good, run], tmp_path / "sweep.csv", backbone=backbone)
+    assert not (tmp_path / "sweep.csv").exists()
+
+
+def test_absent_photographs_are_skipped_and_said(backbone, tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_SHARED", str(tmp_path))
+    said, run = [], Run("cats_dogs", "linear_probe", 2, 0)
+    assert run_sweep([run], tmp_path / "sweep.csv", backbone=backbone, say=said.append) == 0
+    assert "skipped: cats_dogs" in said[-1] and "TLCOURSE_SHARED" in said[-1]
+
+
+def test_more_pictures_contain_the_fewer_and_the_test_pictures_stay(small):
+    pictures = Pictures()
+
+    def digests(number, seed):
+        data = pictures.load(Run("digits", "linear_probe", number, seed))
+        return [set(part.digests()) for part in (data.train, data.validation, data.test)]
+
+    few, many, other = digests(2, 0), digests(4, 0), digests(2, 1)
+    assert few[0] < many[0] and few[1:] == many[1:]
+    assert other[0] != few[0] and other[2] == few[2]
+    assert not few[0] & few[1] and not few[0] & few[2] and not few[1] & few[2]
+
+
+@pytest.mark.slow
+def test_no_blood_cell_is_on_both_sides(shared_datasets, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_SHARED", str(shared_datasets))
+    data = Pictures().load(Run("blood_cells", "linear_probe", 50, 0))
+    number = {}
+    for part in (data.train, data.validation, data.test):
+        for i in range(len(part)):
+            kind, file = part.name(i).split("/")[1:]
+            number.setdefault((kind, file.split("_")[1]), set()).add(id(part))
+    assert all(len(parts) == 1 for parts in number.values())
+    assert np.bincount(data.train.labels).tolist() == [50] * 4
+    assert np.bincount(data.test.labels).tolist() == [75] * 4
+
+
+def test_the_memory_of_a_step_grows_with_what_is_trained(backbone):
+    def memory(name, batch=4):
+        model = tl.apply(name, backbone, ["a", "b"])
+        model.image_size = 32
+        return training_memory(model, batch)
+
+    probe, last, everything = memory("linear_probe"), memory("last_2"), memory("finetune_all")
+    assert probe < last < everything
+    weights = 4 * (3_371_024 + 2562)  # bytes of all weights; of the head's also gradient, moments
+    assert weights + 3 * 4 * 2562 <= probe < weights + 3 * 4 * 2562 + 100_000
+    grown = memory("finetune_all", 8) - everything
+    assert 0.8 * grown < memory("finetune_all", 12) - memory("finetune_all", 8) < 1.2 * grown
+
+
+def test_counting_memory_leaves_the_model_as_it_was(backbone):
+    model = tl.apply("finetune_all", backbone, ["a", "b"])
+    model.eval()
+    model.image_size, before = 32, tl.fingerprint(model)
+    training_memory(model, 2)
+    assert tl.fingerprint(model) == before and not model.training
+
+
+def test_the_grid_can_be_carried_out(backbone):
+    runs = sweeps.grid()
+    assert len(set(runs)) == len(runs)
+    for strategy in {run.strategy for run in runs}:
+        get_strategy(strategy, backbone)
+    assert {run.dataset for run in runs} == set(DATASETS)
+    assert set(STRATEGIES) - {"kept_frozen", "kept_updated"} <= {run.strategy for run in runs}
+    seeds = {run[:3]: set() for run in runs}
+    for run in runs:
+        seeds[run[:3]].add(run.seed)
+    assert all(set(range(3)) <= found for found in seeds.values())
+
+
+def test_the_committed_table_holds_the_grid(repository):
+    rows = results.read_rows(repository / "data" / "results" / "sweep.csv")
+    there = {(r["dataset"], r["strategy"], r["train_per_class"], r["seed"]) for r in rows}
+    missing = [run for run in sweeps.grid() if tuple(run) not in there]
+    assert not missing, f"{len(missing)} runs, such as {missing[0]}: tlcourse sweep measures them"
+
+
+def test_the_command_runs_and_lists(small, tmp_path, capsys):
+    asked = ["--dataset", "digits", "--strategy", "linear_probe", "--train-per-class", "2"]
+    table = ["--output", str(tmp_path / "sweep.csv")]
+    assert main(["sweep", *asked, "--seed", "0", *table]) == 0
+    assert "1 runs done" in capsys.readouterr().out
+    assert main(["sweep", "--dataset", "digits", "--seed", "4", "--list"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed and all(line.startswith("digits") and "seed 4" in line for line in listed)
+    assert main(["sweep", "--dataset", "dogs"]) == 2
+    assert "pets, digits" in capsys.readouterr().err
+    assert main(["sweep", "--train-per-class", "7"]) == 2
+    assert "--strategy" in capsys.readouterr().err
+
+
+def test_the_photographs_lie_beside_the_checkout_unless_told(monkeypatch, tmp_path, repository):
+    monkeypatch.delenv("TLCOURSE_SHARED", raising=False)
+    assert sweep_data.shared_root() == repository.parent / "shared" / "datasets"
+    monkeypatch.setenv("TLCOURSE_SHARED", str(tmp_path))
+    assert sweep_data.shared_root() == tmp_path

@@ -1,0 +1,320 @@
+"""Run frozen stages as fast as the machine allows, with the numbers that PyTorch would give.
+
+Frozen stages are a fixed function, so they may be rewritten before they are run thousands of times:
+
+- batch norm in eval mode is one multiplication and one addition a channel, which are folded into
+  the weights and the bias of the convolution before it (Jacob et al. 2018, section 3.2);
+- a convolution that pads right and bottom only (TensorFlow's "same" at stride 2) copies its input
+  to pad it; with a row and a column of zeros in the kernel, ordinary padding gives the same sums;
+- OpenVINO, where it is installed, compiles the whole sequence, batch norm and ReLU included.
+
+On a CPU, each of a few threads runs small batches of its own, decoding included, on one core: no
+core waits for another after each layer. Small batches stay in the processor's own memory.
+
+Whatever runs, its first rows are compared with those of plain PyTorch. They may differ by
+`TOLERANCE` times the standard deviation of these rows at the most (sums are taken in another order;
+2e-5 to 6e-5 is usual); where they differ by more, plain PyTorch is used, with a warning.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import os
+import sys
+import threading
+import warnings
+
+import numpy as np
+import torch
+from timm.layers import Conv2dSame
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..base.process import keep_freed_memory
+from ..networks.preprocess import Preprocess
+
+TOLERANCE = 2e-4
+# OpenVINO takes a second or two to start. It has saved them after about this many pictures of
+# 224 x 224; fewer are left to PyTorch.
+OPENVINO_FROM = 400
+MOST_WORKERS = 8
+
+
+class Frozen(nn.Module):
+    """Pixels in, activations out: normalisation, stages, and pooling if wanted.
+
+    Takes uint8 (N, H, W, 3), gives float32 (N, C, H', W'), or (N, C) where `pooled`.
+    """
+
+    def __init__(self, stages: nn.Sequential, preprocess: Preprocess, pooled: bool):
+        super().__init__()
+        self.stages = copy.deepcopy(stages).eval().requires_grad_(False)
+        self.preprocess, self.pooled = preprocess, pooled
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        dtype = next(self.stages.parameters()).dtype
+        x = self.preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
+        x = self.stages(x).float()
+        return x.mean((2, 3)) if self.pooled else x
+
+
+class PyTorchEngine:
+    """Run `Frozen` in PyTorch.
+
+    Parameters
+    ----------
+    frozen
+        Changed in place where `fold` is true.
+    device
+        Where to compute.
+    fold
+        Fold batch norm and padding into the convolutions.
+    half
+        Compute in float16 (CUDA only).
+    """
+
+    name = "PyTorch"
+
+    def __init__(self, frozen: Frozen, device="cpu", *, fold: bool = True, half: bool = False):
+        self.device = torch.device(device)
+        if fold:
+            fold_batch_norm(frozen.stages)
+            fold_padding(frozen.stages)
+        if half:
+            frozen.stages.half()
+        self.frozen = frozen.to(self.device, memory_format=torch.channels_last)
+        # Only the CPU takes calls from several threads at once without loss.
+        self._turn = None if self.device.type == "cpu" else threading.Lock()
+
+    def start_thread(self) -> None:
+        """Prepare a worker thread: it computes on one core, as the other cores have their own."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(1)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Activations, float32, of pixels, uint8 (N, H, W, 3)."""
+        with torch.inference_mode():
+            if self._turn is None:
+                return self.frozen(torch.from_numpy(pixels)).numpy()
+            with self._turn, _exact_cudnn():
+                x = torch.from_numpy(pixels).to(self.device)
+                return self.frozen(x).cpu().numpy()
+
+
+def _exact_cudnn():
+    # By default cuDNN may round the inputs of a float32 convolution to TF32, 10 bits of mantissa.
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+def import_openvino():
+    """Import OpenVINO without its telemetry.
+
+    Importing it reports to its makers, through Google Analytics, unless one has said no before. It
+    does without where the package that sends the reports cannot be imported.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    return openvino
+
+
+class OpenVinoEngine:
+    """Run `Frozen` in OpenVINO, in float32, for pictures of one size.
+
+    Raises
+    ------
+    Exception
+        Whatever OpenVINO raises where it cannot convert the stages.
+    """
+
+    name = "OpenVINO"
+
+    def __init__(self, frozen: Frozen, workers: int, batch_size: int):
+        openvino = import_openvino()
+        self.batch_size = batch_size
+        side = frozen.preprocess.size
+        blank = torch.zeros(batch_size, side, side, 3, dtype=torch.uint8)
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # the tracer's, about shapes that are constant here
+            model = openvino.convert_model(frozen, example_input=blank)
+        model.reshape(list(blank.shape))
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32",  # some processors would take bfloat16
+            "NUM_STREAMS": workers,
+            "INFERENCE_NUM_THREADS": workers,
+        }
+        self._compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._local = threading.local()
+
+    def start_thread(self) -> None:
+        """Prepare a worker thread: normalising and decoding stay on its own core."""
+        torch.set_num_threads(1)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Activations, float32, of pixels, uint8 (N, H, W, 3) with N up to the batch size."""
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        count = len(pixels)
+        if count < self.batch_size:  # compiled for full batches
+            pixels = np.resize(pixels, (self.batch_size, *pixels.shape[1:]))
+        self._local.request.infer({0: pixels}, share_inputs=True)
+        return self._local.request.get_output_tensor(0).data[:count].copy()
+
+
+def worker_count(device="cpu") -> int:
+    """Threads that decode and compute: one for each core that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    cores //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's processes share the machine
+    return max(1, min(cores, MOST_WORKERS if torch.device(device).type == "cpu" else 32))
+
+
+def batch_size_for(size: int, device="cpu") -> int:
+    """Pictures in a batch: few enough that a CPU's caches hold a layer, many for a GPU."""
+    if torch.device(device).type != "cpu":
+        return 64
+    return int(np.clip(8 * (224 / size) ** 2, 1, 32))
+
+
+def open_engine(
+    stages: nn.Sequential,
+    preprocess: Preprocess,
+    pooled: bool,
+    first: np.ndarray,
+    *,
+    pictures: int,
+    device="cpu",
+    half: bool = False,
+):
+    """Choose an engine, start it, and compare its first rows with those of plain PyTorch.
+
+    Parameters
+    ----------
+    stages, preprocess, pooled
+        What is to be computed; the stages are copied.
+    first
+        A few of the pictures, uint8 (N, size, size, 3).
+    pictures
+        How many there will be: OpenVINO is started where there are enough to be worth it.
+    device
+        Where to compute.
+    half
+        Compute in float16 on a CUDA device; its rows are then compared at a hundredfold tolerance.
+
+    Returns
+    -------
+    PyTorchEngine or OpenVinoEngine
+        Called with pixels, uint8 (N, size, size, 3), N up to `batch_size_for`, it gives float32
+        rows. Threads that call it call its `start_thread` first.
+    """
+    keep_freed_memory()
+    device = torch.device(device)
+    first = first[: batch_size_for(preprocess.size, device)]
+    tolerance = TOLERANCE * (100 if half else 1)
+
+    def frozen() -> Frozen:
+        return Frozen(stages, preprocess, pooled)
+
+    expected = PyTorchEngine(frozen(), fold=False)(first)
+    if device.type == "cpu" and _openvino_is_worth_it(pictures, preprocess.size):
+        try:
+            engine = OpenVinoEngine(frozen(), worker_count(), batch_size_for(preprocess.size))
+            found = engine(first)
+        except Exception as error:  # a compiler of another house: anything may come
+            warnings.warn(f"OpenVINO cannot run these stages; PyTorch does: {error}", stacklevel=2)
+        else:
+            if _agrees(engine, found, expected, tolerance):
+                return engine
+    engine = PyTorchEngine(frozen(), device, half=half)
+    if _agrees(engine, engine(first), expected, tolerance):
+        return engine
+    return PyTorchEngine(frozen(), device, fold=False)
+
+
+def _openvino_is_worth_it(pictures: int, size: int) -> bool:
+    enough = pictures * (size / 224) ** 2 >= OPENVINO_FROM
+    return enough and importlib.util.find_spec("openvino") is not None
+
+
+def _agrees(engine, found: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
+    difference = relative_difference(found, expected)
+    if difference <= tolerance:
+        return True
+    warnings.warn(
+        f"{engine.name} gave activations that differ from plain PyTorch's by {difference:.1e} "
+        f"standard deviations (up to {tolerance:.0e} is allowed), so it is not used",
+        stacklevel=3,
+    )
+    return False
+
+
+def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference, in standard deviations of what was expected; inf for other shapes."""
+    if found.shape != expected.shape:
+        return float("inf")
+    scale = max(float(expected.std()), np.finfo(np.float32).tiny)
+    return float(np.abs(found - expected).max()) / scale
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Fold each batch norm that follows a convolution into it, in place, in eval mode.
+
+    "Follows" means: is the next child of the same parent. That is the order in which common
+    networks run them; `open_engine` notices where it is not.
+    """
+    children = list(module.named_children())
+    for (name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            if conv.out_channels == norm.num_features:
+                setattr(module, name, fuse_conv_bn_eval(conv, norm))
+                # timm's batch norm carries the activation that comes after it.
+                setattr(module, norm_name, getattr(norm, "act", nn.Identity()))
+    for child in module.children():
+        fold_batch_norm(child)
+
+
+class EvenSameConv(nn.Module):
+    """TensorFlow's "same" convolution at stride 2, without a padded copy for even inputs.
+
+    There it pads k // 2 - 1 before and k // 2 after. A kernel that begins with a row and a column
+    of zeros, padded by k // 2 on both sides, takes the same sums.
+    """
+
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__()
+        (k, _) = conv.kernel_size
+        self.odd = conv
+        self.even = nn.Conv2d(
+            conv.in_channels,
+            conv.out_channels,
+            k + 1,
+            stride=2,
+            padding=k // 2,
+            groups=conv.groups,
+            bias=conv.bias is not None,
+        ).requires_grad_(False)
+        self.even.weight.copy_(F.pad(conv.weight, (1, 0, 1, 0)))
+        if conv.bias is not None:
+            self.even.bias.copy_(conv.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        even = x.shape[-2] % 2 == 0 and x.shape[-1] % 2 == 0
+        return self.even(x) if even else self.odd(x)
+
+
+def fold_padding(module: nn.Module) -> None:
+    """Replace timm's "same" convolutions at stride 2 by `EvenSameConv`, in place."""
+    for name, child in list(module.named_children()):
+        if (
+            isinstance(child, Conv2dSame)
+            and child.stride == (2, 2)
+            and child.dilation == (1, 1)
+            and child.kernel_size in ((3, 3), (5, 5), (7, 7))
+        ):
+            setattr(module, name, EvenSameConv(child))
+        else:
+            fold_padding(child)

@@ -1,0 +1,296 @@
+"""List, verify and clear cached activations, and keep them below a size.
+
+Nothing here needs PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..base.paths import cache_root
+from ..data.photo import is_clutter
+from .store import (
+    FILE_NAME,
+    FOLDER_NAME,
+    LAST_USED,
+    MANIFEST,
+    CacheError,
+    Shard,
+    Store,
+    discard,
+    folder_name,
+    own_files,
+    read_manifest,
+    reading,
+)
+
+LIMIT_GB = 10.0
+"""Size that the caches are kept below, unless the environment variable TLCOURSE_CACHE_GB says."""
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One folder of activations.
+
+    Attributes
+    ----------
+    directory : Path
+    meaning : dict
+        What the rows depend on; {} where the manifest is missing or damaged (it is written again
+        when the activations are next computed).
+    rows : int
+        How many there are, in the shards that can be read.
+    nbytes : int
+        What the files of the cache in it take on disk.
+    last_used : float
+        Seconds since 1970.
+    problems : tuple of str
+        What `verify_cache` found; empty where all is well, or nothing was verified.
+    notes : tuple of str
+        What it found besides, and is no damage.
+    """
+
+    directory: Path
+    meaning: dict
+    rows: int
+    nbytes: int
+    last_used: float
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+
+def default_directory() -> Path:
+    """The folder that holds all cached activations, unless `cache_dir` names another."""
+    return cache_root() / "activations"
+
+
+def list_caches(cache_dir: str | Path | None = None) -> list[CacheEntry]:
+    """Return all folders of activations, the least recently used first."""
+    root = Path(cache_dir) if cache_dir is not None else default_directory()
+    entries = []
+    for path in root.glob("*"):
+        if FOLDER_NAME.fullmatch(path.name) and path.is_dir():
+            with suppress(FileNotFoundError):  # another process removes it meanwhile
+                entries.append(_entry(path))
+    return sorted(entries, key=lambda entry: entry.last_used)
+
+
+def verify_cache(cache_dir: str | Path | None = None, *, repair: bool = False) -> list[CacheEntry]:
+    """Compare every shard with its checksum, and every manifest with its folder.
+
+    Parameters
+    ----------
+    cache_dir
+        Folder of all caches; None: the usual one.
+    repair
+        Remove what is damaged and the debris of dead processes; it is computed again when needed.
+
+    Returns
+    -------
+    list of CacheEntry
+        With `problems` and `notes` filled in, as they were before the repair.
+
+    Raises
+    ------
+    CacheError
+        Where something cannot be read for now, or what is damaged cannot be removed.
+    """
+    return [_verified(entry, repair) for entry in list_caches(cache_dir)]
+
+
+def clear_cache(
+    names: Iterable[str] | None = None, *, cache_dir: str | Path | None = None
+) -> list[CacheEntry]:
+    """Remove folders of activations, and nothing else that may lie beside them.
+
+    Parameters
+    ----------
+    names
+        Names of folders, or beginnings of names; None: all.
+    cache_dir
+        Folder of all caches; None: the usual one.
+
+    Returns
+    -------
+    list of CacheEntry
+        What was removed.
+
+    Raises
+    ------
+    CacheError
+        Where a name fits no folder (nothing is removed then), or folders cannot be removed (the
+        others are).
+    """
+    entries = list_caches(cache_dir)
+    if names is not None:
+        names = tuple(names)
+        for name in names:
+            if not name or not any(entry.name.startswith(name) for entry in entries):
+                raise CacheError(
+                    f"no cached activations are named {name!r}; `tlcourse cache list` shows them"
+                )
+        entries = [entry for entry in entries if entry.name.startswith(names)]
+    problems = [problem for entry in entries if (problem := remove(entry.directory))]
+    if problems:
+        gone = len(entries) - len(problems)
+        raise CacheError(
+            "\n".join([f"{gone} of {len(entries)} could be removed in full.", *problems])
+        )
+    return entries
+
+
+def size_limit() -> float:
+    """Return the size in bytes that caches are kept below.
+
+    Raises
+    ------
+    CacheError
+        Where TLCOURSE_CACHE_GB is not a number above 0.
+    """
+    text = os.environ.get("TLCOURSE_CACHE_GB", str(LIMIT_GB))
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = 0
+    if not limit > 0:
+        raise CacheError(
+            f"TLCOURSE_CACHE_GB={text!r} is not a size: give gigabytes above 0, such as 10, or inf"
+        )
+    return limit * 1e9
+
+
+def make_room(root: Path, needed: int, in_use: Iterable[Path]) -> None:
+    """Remove the least recently used folders until `needed` more bytes fit below the limit.
+
+    Folders in use are left. A process that still reads a removed folder keeps the rows it has
+    open (on Windows, where an open file cannot be removed, the folder stays).
+
+    Raises
+    ------
+    CacheError
+        Where it would not fit even then; nothing is removed.
+    """
+    limit, in_use = size_limit(), set(in_use)
+    entries = list_caches(root)
+    kept = sum(entry.nbytes for entry in entries if entry.directory in in_use)
+    if kept + needed > limit:
+        raise CacheError(
+            f"these activations need {_size(needed)}, and {_size(kept)} are in use, but caches are "
+            f'kept below {_size(limit)}. Take pooled=True, dtype="float16" or fewer pictures, or '
+            "raise the limit: TLCOURSE_CACHE_GB=50"
+        )
+    total = sum(entry.nbytes for entry in entries)
+    for entry in entries:
+        if total + needed <= limit:
+            break
+        if entry.directory not in in_use:
+            remove(entry.directory)
+            total -= entry.nbytes - _nbytes(entry.directory)
+
+
+def remove(directory: Path) -> str:
+    """Remove the rows in one folder, and the folder; return why it stays, "" where it is gone."""
+    try:
+        for path in reversed(own_files(directory)):  # shards first, as one may be in use
+            path.unlink(missing_ok=True)
+        rest = list(directory.iterdir())
+        foreign = [path.name for path in rest if not _is_removable(path)]
+        if foreign:
+            names = ", ".join(sorted(foreign)[:3]) + (", …" if len(foreign) > 3 else "")
+            return (
+                f"The rows in {directory} are gone, but the folder stays, as the cache did not "
+                f"make all that is in it: {names}. Move that elsewhere, and clear it again"
+            )
+        for path in rest:
+            path.unlink(missing_ok=True)
+        directory.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return (
+            f"{directory} could not be removed ({error.strerror or error}): it is read-only or in "
+            "use by another program. Close that, and try again"
+        )
+    return ""
+
+
+def _is_removable(path: Path) -> bool:
+    return path.is_file() and bool(FILE_NAME.fullmatch(path.name) or is_clutter(path.name))
+
+
+def _nbytes(directory: Path) -> int:
+    nbytes = 0
+    for path in own_files(directory):
+        with suppress(OSError):
+            nbytes += path.stat().st_size
+    return nbytes
+
+
+def _entry(directory: Path) -> CacheEntry:
+    rows = 0
+    for path in own_files(directory, ".npy"):
+        with suppress(OSError, ValueError):
+            rows += Shard(path).shape[0]
+    stamp = directory / LAST_USED
+    used = (stamp if stamp.exists() else directory).stat().st_mtime
+    meaning = read_manifest(directory).get("rows", {})
+    return CacheEntry(directory, meaning, rows, _nbytes(directory), used)
+
+
+def _verified(entry: CacheEntry, repair: bool) -> CacheEntry:
+    store = Store(entry.directory)
+    damaged, notes = [], []
+    for path in own_files(entry.directory, ".npy"):
+        try:
+            if not Shard(path).is_intact():
+                damaged.append(path)
+        except FileNotFoundError:  # another process took it away
+            continue
+        except ValueError:
+            damaged.append(path)
+    problems = [f"{path.name} is damaged" for path in damaged]
+    manifest = entry.directory / MANIFEST
+    try:
+        if not _gives_the_name(manifest):
+            damaged.append(manifest)
+            problems.append(f"{MANIFEST} is damaged, or of other activations than its folder")
+    except FileNotFoundError:
+        notes.append(f"{MANIFEST} is missing; the next use writes it")
+    debris = store.debris()
+    problems += [f"{path.name} was left unfinished" for path in debris]
+    if repair:
+        discard(damaged)
+        store.remove_debris()
+    return replace(entry, problems=tuple(problems), notes=tuple(notes))
+
+
+def _gives_the_name(manifest: Path) -> bool:
+    with reading(manifest):
+        content = manifest.read_bytes()
+    try:
+        return folder_name(json.loads(content)["rows"]) == manifest.parent.name
+    except (ValueError, LookupError, TypeError):  # not JSON, or not of this form
+        return False
+
+
+def _size(nbytes: float) -> str:
+    return f"{nbytes / 1e9:.2f} GB" if nbytes >= 1e7 else f"{nbytes / 1e6:.2f} MB"
+
+
+def ago(entry: CacheEntry) -> str:
+    """How long ago a folder was last used, in words: "3 hours"."""
+    seconds = max(0, time.time() - entry.last_used)
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,403 @@
+"""Advice: which strategy to try first on some pictures, from probes of the training pictures alone.
+
+Two questions make the four cases: how many pictures are there, and how similar are they to those
+that the network was trained on? Both are measured here. `benchmarks/advice_regret.py` measures how
+far the advice is from the best strategy found by trying all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..base.errors import CourseError
+from ..data import folders
+from ..data.catalog import NAMES, load_dataset
+from ..data.sets import ImageSet, ImageSplits
+from ..results.cases import LARGE, SIMILAR
+from .probe import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
+
+NEARLY_PERFECT = 0.02
+"""Share of errors of the best probe up to which there is little to gain by training more."""
+AT_HOME = 0.8
+"""Mean probability of the network's own first choice, from which fine-tuning has little to add:
+such pictures are much like those that it was trained on."""
+MARGIN = 0.03
+"""By how much an earlier stage must lead to be preferred to the last one. Logistic regression makes
+more of the earlier stages than a head trained with AdamW does, by about that."""
+MOST_FILES = 5000
+"""Files of a folder that are opened to see whether they are pictures."""
+
+_UNSURE = 1.5  # a size within this factor of LARGE is borderline
+_CERTAIN = 0.95  # the share of resamples from which similarity is not borderline
+_NEAR = 1.5  # standard errors from SIMILAR up to which it is, whatever the resamples say
+
+
+@dataclass(frozen=True, repr=False)
+class Advice:
+    """What was measured on the training pictures, and what to try first.
+
+    Attributes
+    ----------
+    name : str
+        Of the data set; empty where it has none.
+    classes : int
+    per_class : int
+        Different pictures of the smallest class. Copies count once. Where the source of each
+        picture is known, it is the geometric mean of the numbers of pictures and of sources: ten
+        pictures of one source teach more than one, and less than ten of as many sources.
+    size : int
+        Effective number of pictures: classes x `per_class`.
+    similarity : float
+        The share of a random network's errors that pretraining removes, at most 1. The pretrained
+        network is probed at its last stage, whose features are the most specific to what it was
+        trained on (Yosinski et al. 2014), the random one at its best. At 0 or below, pretrained
+        features of that kind are worth no more than random ones.
+    similarity_error : float
+        Its standard error, from bootstraps over the pictures.
+    certainty : float
+        The share of those bootstraps that fall on the same side of `SIMILAR`.
+    best_stage : str
+        Where to cut a frozen network, see `best_probe`.
+    accuracy : float
+        Cross-validated accuracy of the probe there.
+    strategy : str
+        A name for `tlcourse.apply`.
+    reasons, notes : tuple of str
+        Why this strategy; what else to know.
+    evidence : Evidence
+    seconds : float
+        What it took to find out.
+    """
+
+    name: str
+    classes: int
+    per_class: int
+    similarity: float
+    similarity_error: float
+    certainty: float
+    best_stage: str
+    accuracy: float
+    strategy: str
+    reasons: tuple[str, ...]
+    evidence: Evidence
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        return self.classes * self.per_class
+
+    @property
+    def case(self) -> str:
+        """``"small, similar"`` and so on."""
+        return f"{'large' if self.size >= LARGE else 'small'}, {_kind(self.similarity)}"
+
+    @property
+    def borderline(self) -> tuple[str, ...]:
+        """What could as well be called the other: of ``"size"`` and ``"similarity"``.
+
+        Similarity is borderline where too few resamples agree (see `certainty`), and where it is
+        less than 1.5 standard errors from `SIMILAR`. Resamples alone can look surer than they are:
+        those of few pictures are skewed, because each is made from the same few mistakes.
+        """
+        close = LARGE / _UNSURE < self.size < LARGE * _UNSURE
+        checks = {"size": close, "similarity": self.certainty < _CERTAIN or self._near_similar()}
+        return tuple(name for name, unsure in checks.items() if unsure)
+
+    def _near_similar(self) -> bool:
+        return abs(self.similarity - SIMILAR) < _NEAR * self.similarity_error
+
+    def figure(self):
+        """Draw the evidence: probes by stage, and the place among the four cases."""
+        from ..plots import advice_evidence
+
+        return advice_evidence(self)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name or 'These pictures'}: {self._size()}, {self._similarity()}.",
+            f"Case: {self.case}.{self._borders()}",
+            f"Try first: {self.strategy}. " + " ".join(self.reasons),
+        ]
+        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
+
+    __repr__ = __str__
+
+    def _size(self) -> str:
+        return f"{self.classes} classes of at least {self.per_class} different training pictures"
+
+    def _similarity(self) -> str:
+        return (
+            f"similarity {self.similarity:.2f} ± {self.similarity_error:.2f} "
+            f"(its last stage removes {max(self.similarity, 0):.0%} of the errors that a random "
+            "network makes)"
+        )
+
+    def _borders(self) -> str:
+        said = ""
+        if "size" in self.borderline:
+            said += f" Borderline in size: {self.size} in all, and large begins at about {LARGE}."
+        if "similarity" in self.borderline:
+            said += f" Borderline in similarity: {self._doubt()}."
+        return said
+
+    def _doubt(self) -> str:
+        if self.certainty < _CERTAIN:
+            kind = _kind(self.similarity)
+            return f"{self.certainty:.0%} of resamples say {kind}, the others do not"
+        return (
+            f"with an error of {self.similarity_error:.2f} it is not clear of {SIMILAR:.2f}, "
+            "where similar begins"
+        )
+
+
+def _kind(similarity: float) -> str:
+    return "similar" if similarity >= SIMILAR else "different"
+
+
+def advise(
+    data: ImageSplits | ImageSet | str | os.PathLike,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: bool = True,
+) -> Advice:
+    """Measure size and similarity of training pictures, and say what to try first.
+
+    Validation and test pictures are not looked at. Of the training pictures, at most
+    `tlcourse.advice.probe.MOST_PICTURES` are read, at `tlcourse.advice.probe.MOST_PIXELS` at most.
+
+    Parameters
+    ----------
+    data
+        A data set, its training pictures, or what `tlcourse.load_dataset` takes: a name or a
+        folder.
+    seed
+        Draws the sample and divides it for cross-validation.
+
+    Raises
+    ------
+    ProbeError
+        Where there is one class only, or a class with too few different pictures.
+    """
+    started = time.perf_counter()
+    if isinstance(data, str | os.PathLike):
+        data = read_data(data, seed=seed)
+    name, images, notes = "", data, ()
+    if isinstance(data, ImageSplits):
+        name, images, notes = data.name, data.train, data.notes
+    if not isinstance(images, ImageSet):
+        raise ProbeError(
+            f"advise takes a data set from tl.load_dataset or its pictures, not {type(data)}"
+        )
+    sample = draw_sample(images, seed)
+    evidence = measure(sample, device=device, seed=seed, progress=progress)
+    similarity, error, certainty = _similarity(evidence, seed)
+    best = best_probe(evidence, similarity < SIMILAR and certainty >= _CERTAIN, seed)
+    per_class = _different(images, sample, evidence.sources)
+    classes = len(np.unique(images.labels))
+    strategy, reasons = recommend(
+        size=classes * per_class,
+        similarity=similarity,
+        stage=best.stage,
+        accuracy=best.accuracy,
+        recognised=evidence.recognised,
+    )
+    return Advice(
+        name,
+        classes,
+        per_class,
+        similarity,
+        error,
+        certainty,
+        best.stage,
+        best.accuracy,
+        strategy,
+        reasons,
+        evidence,
+        (*notes, *_notes(images, sample, evidence)),
+        time.perf_counter() - started,
+    )
+
+
+def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> ImageSplits:
+    """Load a data set as `tlcourse.load_dataset` does; of a huge folder, open a part only.
+
+    Parameters
+    ----------
+    group_by
+        See `tlcourse.data.folders.load_folder`.
+    """
+    options = {} if group_by is None else {"group_by": group_by}
+    if name_or_path in NAMES or not Path(name_or_path).is_dir():
+        return load_dataset(name_or_path, seed=seed, **options)
+    records = folders.scan(name_or_path)
+    photos = [photo for photo in records.photos if photo.split in ("train", None)]
+    if photos and len(records.photos) > MOST_FILES:
+        labels = np.array([photo.label for photo in photos])
+        names = np.unique(labels)  # sorted, for one generator draws for all
+        each = max(1, MOST_FILES // len(names))
+        rng = np.random.default_rng(seed)
+        drawn = [rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]
+        rows = np.sort(np.concatenate(drawn))
+        records.notes.append(
+            f"only {len(rows)} of {len(records.photos)} files were opened: more would be no news"
+        )
+        records.photos = [photos[i] for i in rows]
+    return folders.divide_records(records, seed=seed, **options)
+
+
+def recommend(
+    *, size: int, similarity: float, stage: str, accuracy: float, recognised: float
+) -> tuple[str, tuple[str, ...]]:
+    """Turn what was measured into a strategy: the whole rule, with its reasons.
+
+    Parameters
+    ----------
+    size
+        Effective number of pictures.
+    similarity
+        See `Advice`.
+    stage, accuracy
+        Of the best probe.
+    recognised
+        Mean probability of the network's own first choice.
+
+    Returns
+    -------
+    strategy : str
+    reasons : tuple of str
+    """
+    frozen = "linear_probe" if stage == STAGES[-1] else f"cut_{stage}"
+    probe = f"A frozen network cut after {stage} names {accuracy:.0%} of left-out pictures rightly"
+    if size < LARGE:
+        return frozen, (f"{probe}; {size} pictures are few to train more than a head with.",)
+    if 1 - accuracy <= NEARLY_PERFECT:
+        return frozen, (f"{probe}, which leaves little to gain by training more.",)
+    if similarity >= SIMILAR and recognised >= AT_HOME:
+        return frozen, (
+            f"{probe}, and the pictures are much like those it was trained on (its own softmax is "
+            f"sure of its first choice, {recognised:.2f} on average): there is little to relearn.",
+        )
+    return "finetune_all", (
+        f"{probe}, and {size} pictures are enough to adapt the stages from their pretrained "
+        "weights.",
+    )
+
+
+def best_probe(evidence: Evidence, different: bool, seed: int = 0) -> Probe:
+    """Choose where to cut: at the last stage, unless an earlier one is better by `MARGIN`.
+
+    Unless pictures are surely different from those of ImageNet, the last stages are the ones to
+    expect, and an earlier one must also lead by two standard errors: thirty pictures cannot tell
+    stages apart. Surely means here that the resamples agree, as when the rule was fixed and its
+    regrets were measured; `Advice.borderline` asks for more.
+    """
+    probes = evidence.of("imagenet")
+    best, last = max(probes, key=lambda probe: probe.accuracy), probes[-1]
+    difference = evidence.resampled((best, last), seed) @ (1, -1)
+    needed = MARGIN if different else max(MARGIN, 2 * difference.std())
+    return best if best.accuracy - last.accuracy > needed else last
+
+
+def _similarity(evidence: Evidence, seed: int) -> tuple[float, float, float]:
+    """Similarity, its standard error, and the share of resamples on its side of the border."""
+    last = evidence.of("imagenet")[-1]
+    plain = max(evidence.of("random"), key=lambda probe: probe.accuracy)
+    if plain.accuracy == 1:  # no errors to remove: it cannot be told
+        return 0.0, 0.0, 0.5
+    similarity = float(_removed(last.accuracy, plain.accuracy))
+    accuracies = evidence.resampled((last, plain), seed)
+    resampled = _removed(accuracies[:, 0], accuracies[:, 1])
+    same_side = (resampled >= SIMILAR) == (similarity >= SIMILAR)
+    return similarity, float(resampled.std()), float(same_side.mean())
+
+
+def _removed(pretrained, plain):
+    """The share of errors that pretraining removes; where random weights make none, it is 0."""
+    errors = 1 - np.asarray(plain)
+    # Clipped below, or a resample in which random weights make one error would outweigh all others.
+    share = 1 - (1 - pretrained) / np.maximum(errors, 1e-9)
+    return np.where(errors > 0, np.maximum(share, -1.0), 0.0)
+
+
+def _different(images: ImageSet, sample: ImageSet, sources: np.ndarray) -> int:
+    """Different pictures of the smallest class, from the share of different ones in the sample."""
+    if images.groups is not None:
+        sources_of = distinct_per_class(images.labels, images.groups)
+        return min(
+            round(math.sqrt(count * np.sum(images.labels == label)))
+            for label, count in sources_of.items()
+        )
+    distinct = distinct_per_class(sample.labels, sources)
+    return min(
+        round(count * np.sum(images.labels == label) / np.sum(sample.labels == label))
+        for label, count in distinct.items()
+    )
+
+
+def _notes(images: ImageSet, sample: ImageSet, evidence: Evidence) -> tuple[str, ...]:
+    notes = []
+    if any(probe.accuracy == 1 for probe in evidence.of("random")):
+        notes.append("random weights name all of them rightly: similarity cannot be measured here")
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    present = counts[counts > 0]
+    if present.max() > 5 * present.min():
+        notes.append(
+            f"the classes are unequal, {present.min()} to {present.max()} pictures; the smallest "
+            f"({images.classes[int(np.argmin(np.where(counts, counts, np.inf)))]}) sets the size"
+        )
+    if len(sample) < len(images):
+        notes.append(f"measured on {len(sample)} of {len(images)} training pictures, drawn evenly")
+    if images.groups is None:
+        notes.append(
+            "if several pictures show the same thing (one animal, one session), say so with "
+            "group_by=, or they count as different ones"
+        )
+    return tuple(notes)
+
+
+def add_arguments(parser) -> None:
+    """Add the options of ``tlcourse advise`` to an `argparse` parser."""
+    from ..app.cli import seed_number
+
+    parser.add_argument("data", help="a folder with a folder of pictures a class, or a data set")
+    parser.add_argument(
+        "--group-by",
+        metavar="REGEX",
+        help="what in a picture's path tells its source, such as the animal or the session",
+    )
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="save the evidence as PNG")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
+
+
+def main(chosen) -> int:
+    """Carry out ``tlcourse advise``.
+
+    Raises
+    ------
+    CourseError
+        Before anything is measured, where there is no folder for the figure.
+    """
+    if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
+        raise CourseError(
+            f"--figure {chosen.figure}: {chosen.figure.parent} is not a folder, or the name is "
+            "that of one; give a file in a folder that is there"
+        )
+    data = read_data(chosen.data, group_by=chosen.group_by, seed=chosen.seed)
+    found = advise(data, device=chosen.device, seed=chosen.seed)
+    print(found)
+    print(f"Measured in {found.seconds:.0f} s. It is a first guess: compare it with a rival.")
+    if chosen.figure:
+        from ..plots import png
+
+        chosen.figure.write_bytes(png(found.figure()))
+        print(f"The evidence is drawn in {chosen.figure}")
+    return 0

@@ -1,0 +1,312 @@
+"""Find the lessons and run them without a browser, with papermill: ``tlcourse run``."""
+
+import argparse
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from tlcourse.base.errors import CourseError
+from tlcourse.base.paths import lessons_folder
+from tlcourse.data.catalog import NAMES
+
+PROFILES = ("smoke", "lesson", "full")
+#: What each lesson's first code cell, tagged ``parameters``, defines.
+PARAMETERS = ("profile", "device", "dataset", "seed")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A notebook of the course.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The notebook as stored.
+    """
+
+    path: Path
+
+    @property
+    def number(self) -> str:
+        """The two digits that the file's name starts with."""
+        return self.path.name[:2]
+
+    @property
+    def name(self) -> str:
+        """The file's name without suffix, such as ``00_start_here``."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class LessonRun:
+    """What became of running one lesson.
+
+    Attributes
+    ----------
+    lesson : Lesson
+    seconds : float
+        From starting the kernel to the last cell, or to the first error.
+    error : str
+        Empty where every cell ran; else the cell and what it raised, in one line.
+    """
+
+    lesson: Lesson
+    seconds: float
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.error
+
+
+def find_lessons(wanted=(), folder: Path | None = None) -> list[Lesson]:
+    """The lessons in reading order.
+
+    Parameters
+    ----------
+    wanted : sequence of str or int
+        Numbers (``3``, ``"03"``) or names (``"03_freeze_layers"``); empty for all.
+    folder : pathlib.Path, optional
+        Where the notebooks are; the course's own folder if not given.
+
+    Raises
+    ------
+    CourseError
+        For a lesson that does not exist.
+    """
+    folder = lessons_folder() if folder is None else Path(folder)
+    lessons = [Lesson(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+    if not wanted:
+        return lessons
+    found = []
+    for want in wanted:
+        key = str(want).removesuffix(".ipynb")
+        key = f"{int(key):02d}" if key.isdigit() else key
+        match = [lesson for lesson in lessons if key in (lesson.number, lesson.name)]
+        if not match:
+            have = ", ".join(lesson.name for lesson in lessons) or "none yet"
+            raise CourseError(f"There is no lesson {want!r} in {folder}. There are: {have}.")
+        found += match
+    return found
+
+
+def run_lesson(
+    lesson: Lesson,
+    output: Path | None = None,
+    *,
+    store: bool = False,
+    timeout: float | None = None,
+    progress: bool = True,
+    **parameters,
+) -> LessonRun:
+    """Run one lesson from top to bottom in a fresh kernel.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    output : pathlib.Path, optional
+        The executed notebook to write, up to the first error where there is one.
+    store : bool
+        Replace the lesson by its executed self, widgets' state included. Only a run without error
+        is stored, and only one with the lesson's own parameters.
+    timeout : float, optional
+        Seconds that one cell may take.
+    progress : bool
+        Show a bar that counts cells.
+    **parameters
+        Values for the lesson's ``parameters`` cell (``profile``, ``device``, ``dataset``,
+        ``seed``); ``None`` leaves the lesson's own. The path of a folder is taken from the working
+        directory.
+
+    Raises
+    ------
+    CourseError
+        Where papermill is missing, a parameter is unknown or a folder is not there. An error
+        inside the lesson does not raise: it is in the result.
+    """
+    try:
+        import papermill
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    except ImportError as error:
+        raise CourseError(
+            f"Running lessons needs {error.name}, which is not installed. "
+            'In the course\'s folder: python -m pip install -c constraints.txt -e ".[lab]"'
+        ) from error
+    parameters = {name: value for name, value in parameters.items() if value is not None}
+    if unknown := sorted(set(parameters) - set(PARAMETERS)):
+        raise CourseError(f"Lessons have no parameter {unknown}; they have {list(PARAMETERS)}.")
+    if parameters.get("profile", "lesson") not in PROFILES:
+        raise CourseError(f"profile={parameters['profile']!r} is not one of {list(PROFILES)}.")
+    if "dataset" in parameters:
+        parameters["dataset"] = _named_or_absolute(parameters["dataset"])
+    if store and parameters:
+        raise CourseError(
+            f"A lesson is stored as it is, without other parameters than its own; got {parameters}."
+        )
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+
+    started = time.perf_counter()
+    error = ""
+    try:
+        with _without_bars():
+            notebook = papermill.execute_notebook(
+                str(lesson.path),
+                None if output is None else str(output.resolve()),
+                parameters=parameters,
+                kernel_name="python3",
+                # A lesson finds its files as it does in JupyterLab: from its own folder.
+                cwd=str(lesson.path.parent),
+                progress_bar={"desc": lesson.name, "leave": False} if progress else False,
+                execution_timeout=timeout,
+            )
+        if store:
+            _store(notebook, lesson.path)
+    except papermill.PapermillExecutionError as failure:
+        error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+    except CellTimeoutError:
+        error = f"a cell took longer than {timeout:g} s"
+    except DeadKernelError:
+        error = "the kernel died; was there enough memory?"
+    return LessonRun(lesson, time.perf_counter() - started, " ".join(error.split()))
+
+
+def _named_or_absolute(dataset) -> str:
+    """The name of a data set as it is; of a folder the path that holds in any kernel's folder."""
+    if dataset in NAMES:
+        return dataset
+    folder = Path(dataset).expanduser().resolve()
+    if not folder.is_dir():
+        raise CourseError(
+            f"dataset={str(dataset)!r}: {folder} is not a folder, nor is that the name of a data "
+            f"set ({', '.join(NAMES)}); correct it"
+        )
+    return str(folder)
+
+
+@contextmanager
+def _without_bars():
+    """Kernels that start meanwhile show no progress bars, which slow machines would store."""
+    before = os.environ.get("TLCOURSE_PROGRESS")
+    os.environ["TLCOURSE_PROGRESS"] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TLCOURSE_PROGRESS"]
+        else:
+            os.environ["TLCOURSE_PROGRESS"] = before
+
+
+def _store(notebook, path: Path) -> None:
+    """Write an executed notebook in the place of `path`, without what changes at every run."""
+    import nbformat
+
+    before = {cell["id"]: cell for cell in nbformat.read(path, as_version=4).cells}
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        # papermill's timings, the kernel's timings, and the empty list of tags papermill adds.
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if not cell.metadata.get("tags") and "tags" not in before[cell["id"]].metadata:
+            cell.metadata.pop("tags", None)
+    beside = path.with_suffix(".ipynb.part")
+    nbformat.write(notebook, beside)
+    os.replace(beside, path)
+
+
+def run_course(lessons, *, output: Path | None = None, progress: bool = True, **options):
+    """Run lessons one after another, whatever becomes of each.
+
+    Parameters
+    ----------
+    lessons : list of Lesson
+    output : pathlib.Path, optional
+        Folder for the executed notebooks.
+    progress : bool
+        Show a bar that counts lessons and, under it, one that counts the cells of the current one.
+    **options
+        As for `run_lesson`.
+
+    Returns
+    -------
+    list of LessonRun
+        In the order of `lessons`; shorter where the run was interrupted with Ctrl-C.
+    """
+    runs = []
+    with tqdm(lessons, unit="lesson", disable=not progress) as bar:
+        for lesson in bar:
+            bar.set_description(lesson.name)
+            target = None if output is None else Path(output) / lesson.path.name
+            try:
+                runs.append(run_lesson(lesson, target, progress=progress, **options))
+            except KeyboardInterrupt:
+                tqdm.write(f"Interrupted in {lesson.name}.")
+                break
+    return runs
+
+
+def summary(runs) -> str:
+    """A table of lesson, seconds and outcome, with a line for each error and one for the sum."""
+    width = max([len(run.lesson.name) for run in runs] + [len("lesson")])
+    lines = [f"{'lesson':<{width}}  seconds  passed", f"{'-' * width}  -------  ------"]
+    for run in runs:
+        verdict = "yes" if run.passed else "NO"
+        lines.append(f"{run.lesson.name:<{width}}  {run.seconds:7.1f}  {verdict}")
+    lines += [f"{run.lesson.name}: {run.error}" for run in runs if not run.passed]
+    passed = sum(run.passed for run in runs)
+    total = sum(run.seconds for run in runs)
+    lines.append(f"{passed} of {len(runs)} lessons passed in {total:.0f} s")
+    return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``tlcourse run``."""
+    from .cli import seed_number
+
+    parser.add_argument("lessons", nargs="*", help="numbers or names; all if none is given")
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        help="smoke: seconds, does it run; lesson: as stored (the default); full: measured tables",
+    )
+    parser.add_argument("--device", help="auto, cpu, cuda or mps")
+    parser.add_argument("--dataset", help="a data set's name or a folder of photographs")
+    parser.add_argument("--seed", type=seed_number)
+    parser.add_argument("--timeout", type=float, help="seconds that one cell may take")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--output",
+        type=Path,
+        default=Path("build/course"),
+        help="folder for the executed lessons (default: %(default)s)",
+    )
+    where.add_argument(
+        "--store", action="store_true", help="store the outputs in the lessons themselves"
+    )
+
+
+def run_from_arguments(arguments: argparse.Namespace) -> int:
+    """Do what `add_arguments` describes; the exit status is 0 where every lesson passed."""
+    lessons = find_lessons(arguments.lessons)
+    if not lessons:
+        raise CourseError(f"There is no lesson in {lessons_folder()}.")
+    runs = run_course(
+        lessons,
+        output=None if arguments.store else arguments.output,
+        store=arguments.store,
+        timeout=arguments.timeout,
+        profile=arguments.profile,
+        device=arguments.device,
+        dataset=arguments.dataset,
+        seed=arguments.seed,
+    )
+    print(summary(runs))
+    if not arguments.store:
+        print(f"The executed lessons are in {arguments.output}.")
+    return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1

@@ -1,0 +1,225 @@
+"""The report of a training run: one HTML file that carries its pictures and needs no other."""
+
+import base64
+import html
+import io
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .. import plots
+
+_MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
+_THUMBNAIL = 240
+_STYLE = """
+:root { color-scheme: light dark; --edge: #8888; --card: #8881; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+.lead { font-size: 1.15rem; }
+.warning { border-left: 4px solid #d55e00; padding: 0.2rem 0.8rem; margin: 0.5rem 0; }
+table { border-collapse: collapse; }
+th, td { text-align: right; padding: 0.25rem 0.8rem; border-bottom: 1px solid var(--edge); }
+th:first-child, .settings td { text-align: left; }
+img.plot { max-width: 100%; background: white; padding: 0.4rem; border-radius: 4px; }
+.mistakes {
+  display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
+}
+figure { margin: 0; background: var(--card); padding: 0.5rem; border-radius: 4px; }
+figure img { width: 100%; height: 10rem; object-fit: contain; }
+figcaption { font-size: 0.9rem; overflow-wrap: anywhere; }
+code { overflow-wrap: anywhere; }
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a report tells of.
+
+    Attributes
+    ----------
+    title : str
+    classes : tuple of str
+    history : History
+    evaluation : Evaluation
+        Of pictures on which nothing was chosen.
+    images : ImageSet
+        Those pictures.
+    reported_on, chosen_on : str
+        Sentences: which pictures the accuracy is of, and on which the epoch was chosen.
+    settings : dict
+        What it takes to repeat the run, by name.
+    warnings : list of str
+        What a reader must know, such as files that were left out.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    history: object
+    evaluation: object
+    images: object
+    reported_on: str
+    chosen_on: str
+    settings: dict
+    warnings: list[str] = field(default_factory=list)
+
+
+def how_sure(evaluation) -> str:
+    """Say how good a model is and how sure that is, in two sentences.
+
+    The interval is Wilson's, at 95 %; it is compared with always naming the commonest class.
+    """
+    count = len(evaluation.labels)
+    right = round(evaluation.accuracy * count)
+    low, high = evaluation.interval
+    counts = np.bincount(evaluation.labels, minlength=len(evaluation.classes))
+    commonest = evaluation.classes[int(counts.argmax())]
+    base = counts.max() / count
+    first = (
+        f"Right on {right} of {count} pictures: {evaluation.accuracy:.1%} "
+        f"(95 % interval {low:.1%} to {high:.1%})."
+    )
+    always = f"always answering '{commonest}' would be right on {base:.1%}"
+    if low > base:
+        return f"{first} For comparison: {always}."
+    return f"{first} That is not surely better than a guess: {always}. More pictures would tell."
+
+
+def write_report(path: str | Path, run: Run) -> Path:
+    """Write the report as one HTML file; it appears whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        An existing file is replaced: ask before.
+    run : Run
+    """
+    path = Path(path)
+    body = "\n".join(
+        [_summary(run), _warnings(run), _mistakes(run), _classes(run), _curves(run), _settings(run)]
+    )
+    title = html.escape(run.title)
+    document = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        # Nothing in the file may reach outside it, whatever a class or a file is called.
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n"
+        f"<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
+    )
+    partial = path.with_name(path.name + ".partial")
+    # A file name on disk need not be valid Unicode; it must not stop the report.
+    partial.write_bytes(document.encode("utf-8", "backslashreplace"))
+    os.replace(partial, path)
+    return path
+
+
+def _summary(run: Run) -> str:
+    lines = [how_sure(run.evaluation), run.reported_on, run.chosen_on]
+    first, *others = (html.escape(line) for line in lines)
+    return f'<p class="lead"><strong>{first}</strong></p><p>{" ".join(others)}</p>'
+
+
+def _warnings(run: Run) -> str:
+    if not run.warnings:
+        return ""
+    items = "".join(f'<p class="warning">{html.escape(text)}</p>' for text in run.warnings)
+    return f"<section><h2>Please note</h2>{items}</section>"
+
+
+def _mistakes(run: Run) -> str:
+    found = plots.mistaken(run.evaluation)
+    total = len(run.evaluation.labels)
+    if not len(found):
+        return f"<section><h2>Mistakes</h2><p>None on these {total} pictures.</p></section>"
+    shown = found[:_MOST_MISTAKES]
+    which = "all" if len(shown) == len(found) else f"the {len(shown)} it was surest of"
+    figures = "\n".join(_mistake(run, int(i)) for i in shown)
+    return (
+        f"<section><h2>Mistakes: {len(found)} of {total}</h2>"
+        f"<p>Shown: {which}; first those where the model was surest. Is the label right? "
+        "Is there something in the picture that the training pictures lack?</p>"
+        f'<div class="mistakes">{figures}</div></section>'
+    )
+
+
+def _mistake(run: Run, i: int) -> str:
+    evaluation = run.evaluation
+    true = html.escape(run.classes[evaluation.labels[i]])
+    said = html.escape(run.classes[evaluation.predictions[i]])
+    sure = f"{evaluation.probabilities[i].max():.0%}"
+    name = html.escape(run.images.name(i))
+    alt = f"A picture of the class {true} that the model took for {said}"
+    return (
+        f'<figure><img src="{_jpeg(run.images.image(i))}" alt="{alt}" loading="lazy">'
+        f"<figcaption>is <strong>{true}</strong>, said <strong>{said}</strong> ({sure})<br>"
+        f"<code>{name}</code></figcaption></figure>"
+    )
+
+
+def _classes(run: Run) -> str:
+    rows = "".join(
+        f"<tr><th scope='row'>{html.escape(name)}</th><td>{row['pictures']}</td>"
+        f"<td>{_share(row['recall'])}</td><td>{_share(row['precision'])}</td></tr>"
+        for name, row in run.evaluation.per_class.items()
+    )
+    alt = "Confusion matrix: " + "; ".join(
+        f"of {sum(counts)} {name}, {counts[i]} right"
+        for i, (name, counts) in enumerate(
+            zip(run.classes, run.evaluation.confusion.tolist(), strict=True)
+        )
+    )
+    figure = _plot(plots.confusion_matrix(run.evaluation), alt)
+    return (
+        "<section><h2>Class by class</h2><table><thead><tr><th scope='col'>class</th>"
+        "<th scope='col'>pictures</th><th scope='col'>of these, found (recall)</th>"
+        "<th scope='col'>of those named so, right (precision)</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>{figure}</section>"
+    )
+
+
+def _curves(run: Run) -> str:
+    history = run.history
+    last = history.rows[-1]
+    alt = (
+        f"Loss and accuracy over {len(history.rows)} epochs; at the end the training loss is "
+        f"{last['train_loss']:.3f}, the training accuracy {last['train_accuracy']:.1%}"
+    )
+    text = f"Kept: the weights of epoch {history.best_epoch}. Training took {history.seconds:.0f} s"
+    text += ", and was interrupted." if history.interrupted else "."
+    return (
+        f"<section><h2>Learning</h2><p>{text}</p>{_plot(plots.history_curves(history), alt)}"
+        "</section>"
+    )
+
+
+def _settings(run: Run) -> str:
+    rows = "".join(
+        f"<tr><th scope='row'>{html.escape(str(key))}</th><td>{html.escape(str(value))}</td></tr>"
+        for key, value in run.settings.items()
+    )
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    return (
+        f"<section><h2>To repeat this run</h2><table class='settings'><tbody>{rows}</tbody></table>"
+        f"<p>Written on {html.escape(now)}.</p></section>"
+    )
+
+
+def _share(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.1%}"
+
+
+def _plot(figure, alt: str) -> str:
+    data = base64.b64encode(plots.png(figure)).decode("ascii")
+    return f'<p><img class="plot" src="data:image/png;base64,{data}" alt="{html.escape(alt)}"></p>'
+
+
+def _jpeg(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    small = Image.fromarray(plots.thumbnail(image, _THUMBNAIL))
+    small.save(buffer, format="jpeg", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,323 @@
+"""Folders of photographs: find them, say what is wrong with them, divide what is left.
+
+Nothing is moved, changed or deleted. A picture that cannot be used is left out and reported.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from . import splits
+from .photo import Problem, find_photos, is_clutter, stray
+from .photo_checks import Photo, Records, check, digests_of_twins, drop_shared, drop_two_classes
+from .sets import DatasetError, ImageSet, ImageSplits
+from .sources import FileSource
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Names of folders, in lower case, that hold a split and not a class."""
+
+
+class BadFilesWarning(UserWarning):
+    """Files that were left out, listed together."""
+
+
+def load_folder(
+    folder,
+    *,
+    train_per_class=None,
+    validation_per_class=None,
+    test_per_class=None,
+    size=None,
+    seed=0,
+    group_by=None,
+    fractions=(0.6, 0.2, 0.2),
+    val_folder="validation",
+):
+    """Load a folder of photographs, one folder a class.
+
+    The layouts are ``folder/<class>/`` and ``folder/{train,val,test}/<class>/`` (``validation``
+    and ``valid`` are read as ``val``). Folders below a class folder belong to the class.
+
+    - Without split folders, each class is divided in the shares ``fractions``.
+    - With ``train`` and ``val``, both are kept and the test set is empty.
+    - With ``train`` and ``test``, validation pictures are drawn from ``train``.
+
+    Pictures of the same content, and of the same group, stay on one side. A picture that stands
+    under two classes is left out of both; one that stands in two split folders is left out of the
+    one that is trained on.
+
+    Parameters
+    ----------
+    group_by : str or callable, optional
+        What tells the source of a picture. A regular expression is searched for in the path below
+        ``folder`` (with ``/``); its groups, or the whole match, are the key. A callable gets the
+        ``Path`` of the file. Pictures without a match are on their own.
+    fractions : tuple of float
+        Training, validation and test shares.
+    val_folder : {"validation", "test"}
+        What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
+        validation pictures are drawn from ``train``.
+    **others
+        As for :func:`tlcourse.data.catalog.load_dataset`.
+
+    Returns
+    -------
+    ImageSplits
+
+    Warns
+    -----
+    BadFilesWarning
+        Once, listing every file that was left out.
+    """
+    records = scan(folder)
+    return divide_records(
+        records,
+        train_per_class,
+        validation_per_class,
+        test_per_class,
+        size=size,
+        seed=seed,
+        group_by=group_by,
+        fractions=fractions,
+        val_folder=val_folder,
+    )
+
+
+def scan(folder):
+    """List the picture files of a folder with their classes and splits; none is opened."""
+    folder = Path(folder)
+    records = Records(folder.resolve().name, folder, [])
+    subfolders = _subfolders(folder, records.problems)
+    given = [path for path in subfolders if path.name.lower() in SPLIT_FOLDERS]
+    if any(SPLIT_FOLDERS[path.name.lower()] == "train" for path in given):
+        for path in subfolders:
+            if path not in given:
+                records.problems.append(
+                    Problem(path, "stands beside the split folders", "ignored; move it elsewhere")
+                )
+        seen = {}
+        for path in given:
+            split = SPLIT_FOLDERS[path.name.lower()]
+            if split in seen:
+                raise DatasetError(f"{seen[split]} and {path} both hold {split}; merge them")
+            seen[split] = path
+            for class_folder in _subfolders(path, records.problems):
+                _add_class(records, class_folder, split if len(given) > 1 else None)
+    elif given and len(given) == len(subfolders):
+        raise DatasetError(
+            f"{folder} has {', '.join(path.name for path in given)} but no train folder; add one, "
+            "or give a folder that holds one folder a class"
+        )
+    else:
+        _refuse_split_beside_classes(folder, given, subfolders)
+        for class_folder in subfolders:
+            _add_class(records, class_folder, None)
+    return records
+
+
+def _refuse_split_beside_classes(folder, given, subfolders):
+    classes = [path.name for path in subfolders if path not in given]
+    for path in given:
+        if {inside.name for inside in _subfolders(path, [])} & set(classes):
+            raise DatasetError(
+                f"{path} looks like a split folder, for it holds folders named like those beside "
+                f"it, and there is no train folder; put {', '.join(classes)} into "
+                f"{folder / 'train'}, or rename {path} if it is a class"
+            )
+
+
+def divide_records(
+    records,
+    train_per_class=None,
+    validation_per_class=None,
+    test_per_class=None,
+    *,
+    size=None,
+    seed=0,
+    group_by=None,
+    fractions=(0.6, 0.2, 0.2),
+    val_folder="validation",
+):
+    """Check the files of ``records`` and divide those that can be used, see :func:`load_folder`."""
+    if val_folder not in ("validation", "test"):
+        raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or (shares < 0).any() or shares[0] == 0 or abs(shares.sum() - 1) > 1e-6:
+        raise DatasetError(
+            f"fractions={fractions!r}: give three shares (training, validation, test) that add up "
+            "to 1, with something to train on"
+        )
+    problems, notes = list(records.problems), list(records.notes)
+    given = {photo.split for photo in records.photos} - {None}
+    photos = check(records, problems)
+    contents = digests_of_twins(records.folder, photos)
+    photos, contents = drop_two_classes(records.folder, photos, contents, problems)
+    keys = _group_keys(records.folder, photos, group_by)
+    if given:
+        keep = drop_shared(records.folder, photos, contents, keys, problems)
+        photos = [photos[i] for i in keep]
+        contents, keys = [contents[i] for i in keep], [keys[i] for i in keep]
+    _warn(records, problems)
+
+    classes = _classes(records, photos)
+    labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
+    cluster = splits.clusters(contents, keys)
+    copies = len(contents) - len(set(contents) - {None}) - contents.count(None)
+    if copies:
+        notes.append(f"{copies} pictures are copies of others; copies stay on one side")
+    amounts = (train_per_class, validation_per_class, test_per_class)
+    if given:
+        part = np.array([photo.split for photo in photos])
+        if val_folder == "test" and "test" not in given:
+            part[part == "validation"] = "test"
+        rows = _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes)
+    else:
+        rows = splits.divide_pool(
+            labels, cluster, classes, amounts=amounts, seed=seed, fractions=tuple(shares)
+        )
+    everything = ImageSet(
+        classes,
+        labels,
+        FileSource(records.folder, [photo.path for photo in photos]),
+        groups=cluster if group_by is not None else None,
+        image_size=size,
+    )
+    train, validation, test = (everything.subset(part_rows) for part_rows in rows)
+    return ImageSplits(
+        records.name, classes, train, validation, test, tuple(problems), tuple(notes)
+    )
+
+
+def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):
+    """Return the rows of three parts where the pictures come in split folders."""
+    where = {name: np.flatnonzero(part == name) for name in ("train", "validation", "test")}
+    if not len(where["validation"]):
+        pool = where["train"]
+        train, validation, _ = splits.divide_pool(
+            labels[pool],
+            cluster[pool],
+            classes,
+            amounts=(amounts[0], amounts[1], None),
+            seed=seed,
+            fractions=(shares[0] + shares[2], shares[1], 0),
+        )
+        where["validation"] = pool[validation]
+        rows = [pool[train], where["validation"]]
+        notes.append("the validation pictures are drawn from the training folder")
+    else:
+        rows = []
+        for name, amount in zip(("train", "validation"), amounts, strict=False):
+            drawn = _draw(labels[where[name]], amount, classes, seed, name)
+            rows.append(where[name][drawn])
+    if len(where["test"]):
+        drawn = _draw(labels[where["test"]], amounts[2], classes, splits.TEST_SEED, "test")
+        rows.append(where["test"][drawn])
+    else:
+        notes.append(
+            "there is no test folder: test is empty, and accuracy can only be reported on the "
+            "validation pictures that choices were made on"
+        )
+        rows.append(where["test"])
+    for name, drawn in zip(("validation", "test"), rows[1:], strict=True):
+        lacking = sorted(set(classes) - {classes[label] for label in labels[drawn]})
+        if len(drawn) and lacking:
+            notes.append(f"{name} has no picture of {', '.join(lacking)}")
+    return rows
+
+
+def _draw(labels, amount, classes, seed, what):
+    return splits.draw_per_class(labels, amount, classes, seed=seed, what=what)
+
+
+def _subfolders(folder, problems):
+    found = []
+    for path in sorted(folder.iterdir()):
+        if is_clutter(path.name):
+            continue
+        if path.is_dir():
+            found.append(path)
+        else:
+            problems.append(stray(path))
+    return found
+
+
+def _add_class(records, folder, split):
+    files, problems = find_photos(folder)
+    records.problems += problems
+    if not files:
+        what = "has no pictures"
+        records.problems.append(Problem(folder, what, "add some, or remove the folder"))
+    for path in files:
+        relative = path.relative_to(records.folder).as_posix()
+        records.photos.append(Photo(relative, folder.name, split))
+
+
+def _group_keys(folder, photos, group_by):
+    """Return the group of each picture, None where it has none."""
+    if group_by is None:
+        return [None] * len(photos)
+    if callable(group_by):
+        return [group_by(folder / photo.path) for photo in photos]
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise DatasetError(f"group_by={group_by!r} is no regular expression: {error}") from error
+    found = [pattern.search(photo.path) for photo in photos]
+    if not any(found):
+        raise DatasetError(
+            f"group_by={group_by!r} is found in no path such as {photos[0].path!r}; correct it"
+            if photos
+            else f"{folder} has no pictures to group"
+        )
+    return [(match.groups() or match.group()) if match else None for match in found]
+
+
+def _classes(records, photos):
+    """Return the classes that have pictures, or say why there is nothing to learn from them."""
+    folder = records.folder
+    trained = {photo.label for photo in photos if photo.split in ("train", None)}
+    unknown = sorted({photo.label for photo in photos} - trained)
+    if unknown:
+        raise DatasetError(
+            f"{folder}: {', '.join(unknown)} has pictures to validate or test but none to train; "
+            f"add a folder of that name to train (which has {', '.join(sorted(trained))}), "
+            "or correct the spelling"
+        )
+    if not trained:
+        raise DatasetError(
+            f"{folder} has no picture that can be used in a folder of its own; make one folder a "
+            "class and put the pictures in" + _first(records.problems)
+        )
+    if len(trained) == 1:
+        (only,) = trained
+        raise DatasetError(
+            f"{folder} has a single class, {only!r}, and telling apart takes two; add a folder for "
+            f"another (such as 'neither'), or give {folder / only} if its folders are the classes"
+            + _first(records.problems)
+        )
+    return tuple(sorted(trained))
+
+
+def _first(problems):
+    return f". Left out: {problems[0]}" if problems else ""
+
+
+def _warn(records, problems, most=20):
+    if not problems:
+        return
+    lines = [f"  {problem}" for problem in problems[:most]]
+    if len(problems) > most:
+        lines.append(f"  ... and {len(problems) - most} more, see the problems of the data set")
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    text = f"{records.folder}: {count}; the files are left as they are\n" + "\n".join(lines)
+    warnings.warn(text, BadFilesWarning, stacklevel=4)

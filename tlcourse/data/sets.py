@@ -1,0 +1,133 @@
+"""Data sets as sequences of pictures, divided into training, validation and test pictures.
+
+One rule for every data set: ``seed`` draws the training and validation pictures; the test pictures
+are the same for every seed and for every number of training pictures.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..base.errors import CourseError
+from .photo import Problem
+
+
+class DatasetError(CourseError, ValueError):
+    """A data set that is not known, not there, or cannot be used as it is."""
+
+
+class ImageSet:
+    """A sequence of pictures with labels: ``image, label = images[0]``.
+
+    It can be sent to the workers of a PyTorch ``DataLoader``; pictures are read when asked for.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    labels : np.ndarray
+        int64 (N,), positions in ``classes``.
+    groups : np.ndarray or None
+        int64 (N,): pictures of one group come from one source.
+    image_size : int or None
+        Side in pixels to show the pictures to a network at; None for the network's own.
+    """
+
+    def __init__(self, classes, labels, source, rows=None, *, groups=None, image_size=None):
+        self.classes = tuple(classes)
+        self.labels = np.asarray(labels, dtype=np.int64)
+        self.rows = np.arange(len(self.labels)) if rows is None else np.asarray(rows, np.int64)
+        self.groups = None if groups is None else np.asarray(groups, np.int64)
+        self.source, self.image_size = source, image_size
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return self.image(i), int(self.labels[i])
+
+    def __repr__(self):
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return f"ImageSet({len(self)} pictures: " + (
+            ", ".join(f"{n} {name}" for name, n in zip(self.classes, counts, strict=True)) + ")"
+        )
+
+    def image(self, i, *, at_least=None):
+        """Return picture ``i`` as an upright RGB image (``at_least``: see ``decode_photo``)."""
+        return self.load(i, at_least=at_least)[0]
+
+    def load(self, i, *, at_least=None):
+        """Return picture ``i`` and the digest of the very bytes that it was decoded from."""
+        return self.source.load(self._row(i), at_least)
+
+    def name(self, i):
+        """Return a name for picture ``i``: for a file its path below the folder."""
+        return self.source.name(self._row(i))
+
+    def path(self, i):
+        """Return the file of picture ``i``, or None for one that was drawn."""
+        return self.source.path(self._row(i))
+
+    def digest(self, i):
+        """Return the SHA-256 of picture ``i`` as it is now: of file bytes, or pixels and shape."""
+        return self.source.digest(self._row(i))
+
+    def digests(self):
+        """Return the digest of every picture, in order."""
+        return [self.digest(i) for i in range(len(self))]
+
+    def subset(self, indices):
+        """Return the pictures at ``indices`` (integers or a boolean mask) as a new set."""
+        indices = np.arange(len(self))[np.asarray(indices, dtype=None if len(indices) else int)]
+        groups = None if self.groups is None else self.groups[indices]
+        rows, labels = self.rows[indices], self.labels[indices]
+        return ImageSet(
+            self.classes, labels, self.source, rows, groups=groups, image_size=self.image_size
+        )
+
+    def _row(self, i):
+        return int(self.rows[i])  # raises IndexError past the end, which ends a for loop
+
+
+@dataclass(frozen=True, repr=False)
+class ImageSplits:
+    """A data set, divided.
+
+    Attributes
+    ----------
+    name : str
+    classes : tuple of str
+    train, validation, test : ImageSet
+        ``test`` is for the end, once; choices are made on ``validation``. A folder that comes with
+        training and validation pictures only has an empty ``test``.
+    problems : tuple of Problem
+        What was wrong with the files; pictures named here are left out.
+    notes : tuple of str
+        What to know about how the pictures were divided.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def describe(self):
+        """Return a table of classes and counts, with notes and problems, as text."""
+        parts = (self.train, self.validation, self.test)
+        width = max(len(name) for name in (*self.classes, "class", "all"))
+        lines = [f"{self.name}", f"{'class':<{width}}  train  validation   test"]
+        counts = [np.bincount(part.labels, minlength=len(self.classes)) for part in parts]
+        rows = [(name, *(c[i] for c in counts)) for i, name in enumerate(self.classes)]
+        for name, train, validation, test in [*rows, ("all", *map(len, parts))]:
+            lines.append(f"{name:<{width}}  {train:>5}  {validation:>10}  {test:>5}")
+        lines += [f"Note: {note}" for note in self.notes]
+        if self.problems:
+            lines.append(
+                "Problem:" if len(self.problems) == 1 else f"{len(self.problems)} problems:"
+            )
+            lines += [f"  {problem}" for problem in self.problems]
+        return "\n".join(lines)
+
+    __repr__ = describe

@@ -1,0 +1,171 @@
+"""Take the 1000-way softmax off, put your own classes on.
+
+The new part alone is called the *head*: pooling, own hidden layers if wanted, and one output a
+class. Softmax itself has no weights: it is applied inside the loss, and to read probabilities.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..base.errors import CourseError
+from .backbones import Backbone, BackboneSpec, StagedNetwork
+
+
+class HeadError(CourseError, ValueError):
+    """A head that cannot be built."""
+
+
+class Head(nn.Module):
+    """Global average pooling, optional hidden layers, one logit a class.
+
+    Parameters
+    ----------
+    inputs
+        Channels that come in.
+    outputs
+        Number of classes.
+    hidden
+        Units of each hidden layer; () for a linear head.
+    dropout
+        Chance that a hidden unit (without hidden layers: an input) is zeroed while training.
+    """
+
+    def __init__(self, inputs: int, outputs: int, hidden: Sequence[int] = (), dropout: float = 0.0):
+        super().__init__()
+        self.hidden = tuple(int(units) for units in hidden)
+        self.dropout = float(dropout)
+        if any(units < 1 for units in self.hidden):
+            raise HeadError(f"hidden={self.hidden}: each hidden layer needs at least one unit")
+        if not 0 <= self.dropout < 1:
+            raise HeadError(f"dropout={dropout} is a chance: it must be at least 0 and below 1")
+        layers: list[nn.Module] = []
+        for units in self.hidden:
+            layers += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(self.dropout)]
+            inputs = units
+        if not layers:
+            layers = [nn.Dropout(self.dropout)]
+        self.body = nn.Sequential(*layers)
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (N, classes) from feature maps (N, C, H, W) or pooled activations (N, C)."""
+        if x.ndim == 4:
+            x = x.mean((2, 3))
+        return self.linear(self.body(x))
+
+
+class TransferModel(StagedNetwork):
+    """Pretrained stages under a new head.
+
+    Attributes
+    ----------
+    stages : nn.Sequential
+        The named `Stage` modules that were kept.
+    head : Head
+        The new classifier.
+    classes : tuple of str
+        Your class names, in the order of the outputs.
+    image_size : int or None
+        Side in pixels of the pictures it was trained on; None before training.
+    strategy : Strategy or None
+        What it was built for; None where it was put together by hand.
+    """
+
+    strategy = None
+
+    def __init__(
+        self,
+        spec: BackboneSpec,
+        stages: nn.Sequential,
+        head: Head,
+        classes: tuple[str, ...],
+        weights: str | None,
+    ):
+        super().__init__()
+        self.spec = spec
+        self.stages = stages
+        self.head = head
+        self.classes = classes
+        self.weights = weights
+        self.image_size: int | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of shape (N, classes) for normalised pictures of shape (N, 3, H, W)."""
+        return self.head(self.stages(x))
+
+    def above(self, through: str) -> nn.Sequential:
+        """What comes after stage `through`: the later stages and the head (shared, not copied)."""
+        later = self.stages[self.stage_index(through) + 1 :]
+        return nn.Sequential(later, self.head)
+
+
+def replace_head(
+    backbone: Backbone,
+    classes: Sequence[str],
+    *,
+    hidden: Sequence[int] = (),
+    cut: str | None = None,
+    dropout: float = 0.0,
+    seed: int = 0,
+) -> TransferModel:
+    """Copy the backbone's stages and put a new, untrained head on them.
+
+    Parameters
+    ----------
+    backbone
+        A loaded backbone; it is left as it was.
+    classes
+        Names of your classes, at least two, all different.
+    hidden
+        Units of own hidden layers between the stages and the output.
+    cut
+        Last stage to keep; later stages are removed. None keeps all.
+    dropout
+        Chance that a unit before the output is zeroed while training.
+    seed
+        Seed of the head's first weights; the global random state is left as it was.
+
+    Raises
+    ------
+    StageError
+        Where the network has no stage `cut`.
+    HeadError
+        Where the classes or the hidden layers make no classifier.
+    """
+    if isinstance(classes, str):
+        raise HeadError(f"classes={classes!r} is one string; give a list of names")
+    classes = tuple(str(name) for name in classes)
+    if len(classes) < 2:
+        raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")
+    if len(set(classes)) < len(classes):
+        twice = sorted({name for name in classes if classes.count(name) > 1})
+        raise HeadError(f"class names must differ; given more than once: {', '.join(twice)}")
+    last = backbone.stage_index(cut) if cut else len(backbone.stages) - 1
+    kept = OrderedDict(list(backbone.stages.named_children())[: last + 1])
+    stages = nn.Sequential(copy.deepcopy(kept))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = Head(output_channels(stages), len(classes), hidden, dropout)
+    # The head lands beside the stages, wherever the backbone was moved to.
+    head = head.to(next(stages.parameters()).device)
+    return TransferModel(backbone.spec, stages, head, classes, backbone.weights)
+
+
+def output_channels(stages: nn.Module) -> int:
+    """Number of channels that come out of some stages: measured on an empty picture."""
+    modes = {module: module.training for module in stages.modules()}
+    parameter = next(stages.parameters())
+    stages.eval()
+    try:
+        with torch.no_grad():
+            blank = torch.zeros(1, 3, 96, 96, device=parameter.device, dtype=parameter.dtype)
+            return stages(blank).shape[1]
+    finally:
+        for module, training in modes.items():
+            module.training = training

@@ -1,0 +1,125 @@
+"""From a picture to the numbers that a network was trained on.
+
+Preprocessing belongs to the weights: a network that learnt from pictures normalised with one mean
+and standard deviation is quietly worse with another. So each backbone carries its `Preprocess`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance
+
+from ..base.errors import CourseError
+
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+class ImageSizeError(CourseError, ValueError):
+    """An image size that no network can use."""
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize, centre crop, scale to [0, 1], normalise.
+
+    Parameters
+    ----------
+    size
+        Side of the square that the network sees, in pixels.
+    crop
+        Share of the shorter side that is kept: 0.875 of a 256-pixel side is 224 pixels.
+    interpolation
+        "bicubic" or "bilinear".
+    mean, std
+        One value a channel (red, green, blue), for pixels scaled to [0, 1].
+    """
+
+    size: int
+    crop: float
+    interpolation: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self):
+        if not 32 <= self.size <= 1024:
+            raise ImageSizeError(
+                f"image size {self.size} is outside 32 to 1024 pixels; "
+                "networks trained on ImageNet expect about 224"
+            )
+
+    def at(self, size: int | None) -> Preprocess:
+        """Return the same preprocessing for another image size (None: this one)."""
+        return self if size is None else replace(self, size=int(size))
+
+    @property
+    def at_least(self) -> int:
+        """Shorter side in pixels that a picture is needed at, a hint to `photos.decode_photo`."""
+        return round(self.size / self.crop)
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Resize and centre-crop an RGB picture to uint8 of shape (size, size, 3).
+
+        The crop is cut out of the source and resized in one step, which is the same filter as
+        resizing first, without computing the pixels that the crop throws away.
+        """
+        width, height = image.size
+        side = self.crop * min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        square = image.resize(
+            (self.size, self.size),
+            _FILTERS[self.interpolation],
+            box=(left, top, left + side, top + side),
+        )
+        return np.asarray(square)
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Turn uint8 pixels of shape (..., 3, H, W) into normalised float32 of the same shape."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
+        return (pixels.float() / 255 - mean) / std
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """Turn an RGB picture into a normalised float32 tensor of shape (3, size, size)."""
+        return self.normalise(torch.from_numpy(self.pixels(image).copy()).permute(2, 0, 1))
+
+    def fingerprint(self) -> dict:
+        """Everything that the numbers depend on, ready for JSON."""
+        return {"transform": "decode-resize-crop-normalise/1", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random changes to a training picture that leave its class as it was.
+
+    Parameters
+    ----------
+    flip
+        Chance of a mirror image.
+    crop
+        Smallest share of each side that a random crop keeps (1: no cropping).
+    brightness
+        Largest relative change of brightness (0: none).
+    """
+
+    flip: float = 0.5
+    crop: float = 0.75
+    brightness: float = 0.2
+
+    def __call__(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        """Return a changed copy; the same generator state gives the same picture."""
+        width, height = image.size
+        share = rng.uniform(self.crop, 1)
+        w, h = max(1, round(width * share)), max(1, round(height * share))
+        left, top = rng.integers(width - w + 1), rng.integers(height - h + 1)
+        image = image.crop((left, top, left + w, top + h))
+        if rng.random() < self.flip:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        factor = 1 + rng.uniform(-self.brightness, self.brightness)
+        return ImageEnhance.Brightness(image).enhance(factor)
+
+    def fingerprint(self) -> dict:
+        """Everything that the random changes depend on, but the generator, ready for JSON."""
+        return {"augment": "crop-flip-brightness/1", **asdict(self)}

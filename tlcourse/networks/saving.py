@@ -1,0 +1,106 @@
+"""Trained models as files: safetensors, with how to build the model in its header."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from ..base.errors import CourseError
+from . import freezing
+from .backbones import load_backbone
+from .heads import TransferModel, replace_head
+
+
+class ModelFileError(CourseError, ValueError):
+    """A file that is not a model of this course, or not a whole one, or cannot be written."""
+
+
+_FORMAT = "tlcourse-model/1"
+
+
+def save_model(model: TransferModel, path: str | Path) -> Path:
+    """Write the model to one safetensors file: tensors, and how to build it, in its header.
+
+    No pickle: opening such a file runs no code. The file appears whole or not at all.
+
+    Raises
+    ------
+    ModelFileError
+        Where there is no such folder.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise ModelFileError(
+            f"{path.parent} is not a folder; make it, or save {path.name} elsewhere"
+        )
+    about = {
+        "format": _FORMAT,
+        "backbone": model.spec.name,
+        "last_stage": model.stage_names[-1],
+        "classes": list(model.classes),
+        "hidden": list(model.head.hidden),
+        "dropout": model.head.dropout,
+        "image_size": model.image_size,
+        "frozen": [name for name, stage in model.stages.named_children() if stage.frozen],
+        "batch_norm": {name: stage.batch_norm for name, stage in model.stages.named_children()},
+    }
+    tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    partial = path.with_name(path.name + ".partial")
+    # Not safetensors' save_file, which makes files that no other user of the machine can read.
+    partial.write_bytes(save(tensors, metadata={"tlcourse": json.dumps(about)}))
+    os.replace(partial, path)
+    return path
+
+
+def load_model(path: str | Path) -> TransferModel:
+    """Read a model that `save_model` wrote; it comes in eval mode, on the CPU.
+
+    Raises
+    ------
+    ModelFileError
+        Where the file is not such a model, or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"there is no model file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("tlcourse", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise ModelFileError(f"{path} is not a whole safetensors file: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise ModelFileError(f"{path} holds tensors, but was not written by tlcourse.save_model")
+    try:
+        return _build(about, tensors)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]  # PyTorch lists every tensor that is missing
+        raise ModelFileError(
+            f"{path} does not fit together ({type(error).__name__}: {reason}); it is damaged, or "
+            "of another version of tlcourse: save the model again"
+        ) from error
+
+
+def _build(about: dict, tensors: dict) -> TransferModel:
+    backbone = load_backbone(about["backbone"], weights=None)
+    model = replace_head(
+        backbone,
+        about["classes"],
+        hidden=about["hidden"],
+        cut=about["last_stage"],
+        dropout=about["dropout"],
+    )
+    model.load_state_dict(tensors)
+    model.weights = "trained"
+    model.image_size = about["image_size"]
+    frozen = about["frozen"]
+    # Files of before batch norm was noted tell of the stages that are frozen with it, no others.
+    noted = about.get("batch_norm", dict.fromkeys(frozen, "frozen"))
+    for name in model.stage_names:
+        change = freezing.freeze if name in frozen else freezing.unfreeze
+        change(model, stages=[name], batch_norm=noted.get(name, "adapt"))
+    return model.eval()

@@ -1,0 +1,158 @@
+"""How the course draws: one style, pictures made ready, and figures with words beside them."""
+
+import base64
+import io
+import sys
+from functools import wraps
+from html import escape
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ..base.errors import CourseError
+
+BLUE, ORANGE, GREEN, RED, PINK, SKY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+)
+PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#000000")
+MARKERS = "os^Dv*P"
+_STYLE = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#444444",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "normal",
+    "axes.labelsize": 10,
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "axes.titlecolor": "black",
+    "xtick.color": "#222222",
+    "ytick.color": "#222222",
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "font.family": "DejaVu Sans",
+    "hatch.linewidth": 0.6,
+}
+_THUMBNAIL = 160  # pixels: more is not seen at the size of these grids
+_HEAVY = 100_000  # bytes; figures with photographs above that are stored in 256 colours
+
+
+class PlotError(CourseError, ValueError):
+    """What was handed over cannot be drawn."""
+
+
+def in_style(draw):
+    """Draw in the course's style, whatever the user's settings are, and leave those alone."""
+
+    @wraps(draw)
+    def styled(*args, **kwargs):
+        with matplotlib.rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure in a notebook, with a text alternative.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What the picture shows, in a sentence, for those who do not see it. Outside a notebook it is
+        printed in the figure's place.
+
+    Raises
+    ------
+    PlotError
+        `alt` is empty.
+    """
+    alt = " ".join(alt.split()) if isinstance(alt, str) else ""
+    if not alt:
+        raise PlotError("show(figure, alt=...): say in a sentence what the picture shows")
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+        from IPython.display import display
+
+        if get_ipython() is not None:
+            data = base64.b64encode(png(figure)).decode("ascii")
+            # JupyterLab and the book show the HTML, whose text a screen reader finds; GitHub and
+            # converters take the picture, for which notebooks have no place to keep such a text.
+            html = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+            bundle = {"text/html": html, "image/png": data, "text/plain": alt}
+            display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+            return
+    print(alt)
+
+
+def png(figure: Figure, dpi: int = 100) -> bytes:
+    """Render a figure.
+
+    Returns
+    -------
+    bytes
+        A PNG file, the same for the same figure; in 256 colours where it would be heavy otherwise.
+    """
+    buffer = io.BytesIO()
+    options = {"bbox_inches": "tight", "pad_inches": 0.08, "metadata": {"Software": None}}
+    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
+    if buffer.tell() > _HEAVY:
+        picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        picture.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+def thumbnail(image, longest: int = _THUMBNAIL) -> np.ndarray:
+    """Bring a picture into a form to draw.
+
+    Parameters
+    ----------
+    image : PIL.Image, array or tensor
+        (H, W), (H, W, 3) or (3, H, W); uint8, or float in [0, 1].
+    longest : int
+        Pixels of the longer side, at most.
+
+    Returns
+    -------
+    np.ndarray
+        uint8 (h, w, 3)
+    """
+    if not isinstance(image, Image.Image):
+        pixels = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
+        if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3):
+            pixels = np.moveaxis(pixels, 0, -1)
+        if pixels.ndim == 3 and pixels.shape[2] == 1:
+            pixels = pixels[..., 0]
+        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
+            raise PlotError(f"a picture has the shape (H, W) or (H, W, 3), not {pixels.shape}")
+        if pixels.dtype != np.uint8:
+            low, high = float(pixels.min()), float(pixels.max())
+            if not (low >= 0 and high <= 1):
+                raise PlotError(
+                    f"a picture of {pixels.dtype} has values from {low:.3g} to {high:.3g}; 0 to 1 "
+                    "is what can be shown. A normalised tensor is for the network: show the image"
+                )
+            pixels = (pixels * 255).round().astype(np.uint8)
+        image = Image.fromarray(pixels)
+    image = image.convert("RGB")
+    if max(image.size) > longest:
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def shorten(text: str, longest: int) -> str:
+    """Cut a text to `longest` characters, with a mark where something is missing."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"

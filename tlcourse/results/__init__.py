@@ -1,0 +1,32 @@
+"""The measured tables: read, summarised over seeds, compared in pairs. No PyTorch here.
+
+In comes a table of runs (``data/results/sweep.csv``); out go means, differences and verdicts.
+"""
+
+from .cases import LARGE, SIMILAR
+from .regrets import RULES, judged, load_regrets, mean_regrets
+from .table import (
+    ResultsError,
+    load_results,
+    paired,
+    results_file,
+    results_table,
+    summarise,
+    verdict,
+)
+
+__all__ = [
+    "LARGE",
+    "RULES",
+    "SIMILAR",
+    "judged",
+    "mean_regrets",
+    "ResultsError",
+    "load_regrets",
+    "load_results",
+    "paired",
+    "results_file",
+    "results_table",
+    "summarise",
+    "verdict",
+]

@@ -1,0 +1,102 @@
+"""The table of recommendations and their regrets, data/results/advice.csv.
+
+Reading it needs no PyTorch.
+
+Regret is the best mean test accuracy over all strategies tried, minus that of the strategy named.
+`benchmarks/advice_regret.py` makes the table.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from .table import ResultsError, results_file
+
+MEASURED = {
+    "dataset": str,
+    "train_per_class": int,
+    "seed": int,
+    "size": int,
+    "similarity": float,
+    "similarity_error": float,
+    "borderline": str,
+    "case": str,
+    "stage": str,
+    "probe_accuracy": float,
+    "recognised": float,
+    "seconds": float,
+}
+"""Columns that `tlcourse.advise` measures, and their types."""
+
+RULES = {
+    "regret": "the advice",
+    "regret_linear_probe": "always linear_probe",
+    "regret_finetune_all": "always finetune_all",
+    "regret_textbook": "four cases, 50 a class",
+}
+"""Columns of regret, and the rule that each judges."""
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+DERIVED = {
+    "held_out": lambda text: text == "True",
+    "advised": str,
+    "best": str,
+    "best_accuracy": _number,
+    "tried": _number,
+    **dict.fromkeys(RULES, _number),
+}
+"""Columns that follow from those and from the measured strategies, empty where there are none."""
+
+
+def regrets_file() -> Path:
+    """Where the table lies: beside the measured strategies."""
+    return results_file().with_name("advice.csv")
+
+
+def load_regrets(path: str | Path | None = None) -> list[dict]:
+    """Read the table, with numbers as numbers and None for what was not measured.
+
+    Raises
+    ------
+    ResultsError
+        Where there is no table, or it is none.
+    """
+    path = Path(path) if path is not None else regrets_file()
+    if not path.is_file():
+        raise ResultsError(f"there is no {path}; make it with: python benchmarks/advice_regret.py")
+    columns = MEASURED | DERIVED
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != list(columns):
+            raise ResultsError(f"{path} has other columns; make it anew with advice_regret.py")
+        return [{name: kind(row[name]) for name, kind in columns.items()} for row in reader]
+
+
+def judged(rows: Iterable[Mapping], held_out: bool | None = None) -> list[Mapping]:
+    """The rows that have a regret: all, or only those held out, or only those developed on."""
+    return [r for r in rows if r["regret"] is not None and held_out in (None, r["held_out"])]
+
+
+def mean_regrets(rows: Iterable[Mapping]) -> dict[str, float]:
+    """Mean regret of each rule over data sets and sizes, each of which counts once.
+
+    Returns
+    -------
+    dict of str to float
+        By column of `RULES`, in units of accuracy; empty where nothing was judged.
+    """
+    cells: dict[tuple, list[Mapping]] = {}
+    for row in judged(rows):
+        cells.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
+    if not cells:
+        return {}
+    return {
+        rule: sum(sum(r[rule] for r in own) / len(own) for own in cells.values()) / len(cells)
+        for rule in RULES
+    }

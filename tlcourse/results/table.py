@@ -1,0 +1,321 @@
+"""Measured results: one tidy table, a row a training run, as plain CSV.
+
+Reading needs no PyTorch. A row is written whole and reaches the disk before the next run starts;
+what a stopped program left of a last row is not a row. Several programs may add to one table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..base.errors import CourseError
+from ..base.paths import results_folder
+
+COLUMNS = {
+    "dataset": str,
+    "strategy": str,
+    "train_per_class": int,
+    "seed": int,
+    "backbone": str,
+    "weights": str,
+    "size": int,
+    "device": str,
+    "test_accuracy": float,
+    "validation_accuracy": float,
+    "test_pictures": int,
+    "pictures_sha256": str,
+    "trained_parameters": int,
+    "seconds": float,
+    "peak_memory_mb": float,
+    "lr": float,
+    "rates": str,
+    "epochs": int,
+    "steps": int,
+    "torch": str,
+    "torchvision": str,
+    "timm": str,
+    "tlcourse": str,
+    "when": str,
+}
+"""Columns of the table and their types; data/results/README.md says what they mean."""
+
+RUN = ("dataset", "strategy", "train_per_class", "seed", "backbone", "size")
+"""The columns that tell one run from another."""
+
+_HEADER = ",".join(COLUMNS)
+
+# Two names of one strategy; it is measured once.
+SAME_AS = {"kept_frozen": "linear_probe", "kept_updated": "finetune_all"}
+
+
+class ResultsError(CourseError, ValueError):
+    """A table of results that is missing or is not one."""
+
+
+def results_file() -> Path:
+    """Where the committed results lie."""
+    return results_folder() / "sweep.csv"
+
+
+def read_rows(path: str | Path) -> list[dict]:
+    """Read all whole rows, with numbers as numbers; a file that is not there has none.
+
+    Raises
+    ------
+    ResultsError
+        Where the file is no such table, or a field is not of its type; names the line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return []
+    reader = csv.reader(io.StringIO(_whole_lines(path, path.read_bytes())))
+    next(reader, None)
+    return [_typed(fields, path, reader.line_num) for fields in reader]
+
+
+def _whole_lines(path: Path, content: bytes) -> str:
+    """Return the header and the whole rows, or refuse what is no table and may be of use."""
+    # A row ends with a newline. What follows the last one was cut off while it was written.
+    whole, newline, torn = content.rpartition(b"\n")
+    if not newline and _HEADER.encode().startswith(torn):
+        return ""
+    other = "give another file, or move this one away"
+    try:
+        text = (whole + newline or torn).decode()
+    except UnicodeDecodeError as error:
+        raise ResultsError(
+            f"{path} is no table of results, for it is not UTF-8; {other}"
+        ) from error
+    first = text.partition("\n")[0].removesuffix("\r")
+    if first != _HEADER:
+        columns = first[:200].replace(",", ", ")
+        raise ResultsError(f"{path} has the columns {columns}, not {', '.join(COLUMNS)}; {other}")
+    return text
+
+
+def _typed(fields: Sequence[str], path: Path, line: int) -> dict:
+    try:
+        pairs = zip(COLUMNS.items(), fields, strict=True)
+        return {name: kind(text) for (name, kind), text in pairs}
+    except ValueError as error:
+        raise ResultsError(f"{path}, line {line}: {error}; mend or delete that line") from error
+
+
+def append_row(path: str | Path, row: Mapping) -> None:
+    """Add a row, and return once it is on the disk.
+
+    Raises
+    ------
+    ResultsError
+        Where the row does not have exactly the columns of the table, or the file is no such table;
+        it is left as it is then.
+    """
+    from filelock import FileLock
+
+    if set(row) != set(COLUMNS):
+        wrong = ", ".join(sorted(set(row) ^ set(COLUMNS)))
+        raise ResultsError(f"a row has every column of COLUMNS and no other; check {wrong}")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # What looks like a torn line could be a row that another process is just writing.
+    with FileLock(f"{path}.lock"), path.open("a+b") as file:
+        _drop_torn_line(path, file)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+        file.write(text.getvalue().encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _drop_torn_line(path: Path, file) -> None:
+    file.seek(0)
+    content = file.read()
+    _whole_lines(path, content)  # refuses a file of another kind, which must not be cut
+    end = content.rfind(b"\n") + 1
+    file.truncate(end)
+    file.seek(end)
+
+
+def load_results(path: str | Path | None = None, **wanted) -> list[dict]:
+    """Read the rows of measured results that match.
+
+    Parameters
+    ----------
+    path
+        None for the results that come with the course.
+    wanted
+        Columns with the value, or the values, to keep: ``dataset="pets"``,
+        ``train_per_class=[10, 50]``.
+
+    Returns
+    -------
+    list of dict
+        In the order of the file; numbers are numbers.
+
+    Raises
+    ------
+    ResultsError
+        Where there is no table, no such column, or no row that matches.
+    """
+    path = Path(path) if path is not None else results_file()
+    if not path.is_file():
+        raise ResultsError(f"there is no {path}; make it with: tlcourse sweep")
+    if unknown := set(wanted) - set(COLUMNS):
+        raise ResultsError(
+            f"no column {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}"
+        )
+    choices = {column: _choices(column, value) for column, value in wanted.items()}
+    rows = read_rows(path)
+    found = [row for row in rows if all(row[name] in choices[name] for name in choices)]
+    if not found:
+        raise ResultsError(_nothing(rows, choices, path))
+    return found
+
+
+def _choices(column: str, value) -> tuple:
+    values = (value,) if isinstance(value, str | int | float) else tuple(value)
+    return tuple(SAME_AS.get(v, v) for v in values) if column == "strategy" else values
+
+
+def _nothing(rows: list[dict], choices: dict, path: Path) -> str:
+    asked = ", ".join(f"{n}={' or '.join(map(str, c))}" for n, c in choices.items())
+    message = f"{path.name} has no row with {asked or 'anything at all'}"
+    for name, values in choices.items():
+        measured = {row[name] for row in rows}
+        if not measured & set(values):
+            return f"{message}; measured: {name} " + ", ".join(map(str, sorted(measured)))
+    return f"{message}; each value was measured, but not all together"
+
+
+def summarise(
+    rows: Iterable[Mapping],
+    by: Sequence[str] = ("strategy", "train_per_class"),
+    value: str = "test_accuracy",
+) -> list[dict]:
+    """Summarise rows that agree in some columns: over seeds, as a rule.
+
+    Returns
+    -------
+    list of dict
+        In order of first appearance: the columns of `by`, and of `value` the mean, low (least),
+        high (greatest) and n (number of rows).
+    """
+    groups: dict[tuple, list[float]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row[value])
+    return [
+        dict(zip(by, key, strict=True))
+        | {"mean": sum(v) / len(v), "low": min(v), "high": max(v), "n": len(v)}
+        for key, v in groups.items()
+    ]
+
+
+def paired(rows: Sequence[Mapping], first: str, second: str) -> list[float]:
+    """Return how far `first` is ahead of `second`, seed by seed: both had the same pictures.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of one data set and one number of training pictures; other strategies are passed over.
+    first, second : str
+        Names of strategies.
+
+    Returns
+    -------
+    list of float
+        Differences of test accuracy, from -1 to 1, for the seeds that both have, in their order.
+    """
+    a, b = (
+        {r["seed"]: r["test_accuracy"] for r in rows if r["strategy"] == SAME_AS.get(name, name)}
+        for name in (first, second)
+    )
+    return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
+
+
+def verdict(rows: Sequence[Mapping], first: str, second: str) -> str:
+    """Say in a line whether one strategy beats another: only where it does so with every seed.
+
+    Parameters
+    ----------
+    rows, first, second
+        As for `paired`.
+
+    Returns
+    -------
+    str
+        That `first` is ahead, behind, or that it is open, with the mean, the least and the greatest
+        difference in points, and how often chance alone would make one of two equal strategies win
+        every seed; or that fewer than three seeds were measured.
+    """
+    gains = [100 * gain for gain in paired(rows, first, second)]
+    if len(gains) < 3:
+        return f"{first} against {second}: fewer than three seeds measured in this copy."
+    sign = "ahead" if min(gains) > 0 else "behind" if max(gains) < 0 else "open"
+    spread = f"{min(gains):+.1f} to {max(gains):+.1f}"
+    mean = sum(gains) / len(gains)
+    chance = "" if sign == "open" else f"; by chance 1 in {2 ** (len(gains) - 1)}"
+    return (
+        f"{first} against {second}: {sign}, {mean:+.1f} points "
+        f"({spread}, {len(gains)} seeds{chance})"
+    )
+
+
+def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
+    """Write the comparison of a recipe with its rivals as a Markdown table, the best first.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From `load_results`, of one data set and one number of training pictures.
+    strategies : sequence, or mapping of strategy to the name that is shown
+        Which to compare. One that has no row stands last, as not measured.
+    recipe : str
+        The strategy with which the others are compared, seed by seed.
+
+    Returns
+    -------
+    str
+        A line for each strategy: mean test accuracy with the lowest and highest seed, its
+        difference from the recipe in points over the seeds that both have and for how many of them
+        it is ahead, seconds and megabytes (means), trained parameters, number of seeds.
+    """
+    named = dict(strategies) if isinstance(strategies, Mapping) else {s: s for s in strategies}
+    measured, missing = {}, []
+    for strategy, shown in named.items():
+        name = SAME_AS.get(strategy, strategy)
+        own = [row for row in rows if row["strategy"] == name]
+        shown = f"**{shown}** (the recipe)" if strategy == recipe else shown
+        if not own:
+            missing.append(f"| {shown} | not measured | | | | | 0 |")
+            continue
+        accuracy, seconds, memory, trained = (
+            sum(row[value] for row in own) / len(own)
+            for value in ("test_accuracy", "seconds", "peak_memory_mb", "trained_parameters")
+        )
+        low, *_, high = sorted([row["test_accuracy"] for row in own] * 2)
+        against = "" if strategy == recipe else _against(paired(rows, strategy, recipe))
+        measured[accuracy, strategy] = (
+            f"| {shown} | {accuracy:.3f} ({low:.3f} to {high:.3f}) | {against} "
+            f"| {seconds:.1f} | {memory:.0f} | {trained:,.0f} | {len(own)} |"
+        )
+    head = (
+        "| strategy | test accuracy (lowest to highest seed) | points against the recipe "
+        "(seeds ahead, of those both have) | seconds | MB | trained parameters | seeds |\n"
+        "|:--|:--|:--|--:|--:|--:|--:|"
+    )
+    ranked = [measured[key] for key in sorted(measured, reverse=True)]
+    return "\n".join([head, *ranked, *missing])
+
+
+def _against(gains: Sequence[float]) -> str:
+    if not gains:
+        return "no seed in common"
+    ahead = sum(gain > 0 for gain in gains)
+    return f"{100 * sum(gains) / len(gains):+.1f} ({ahead} of {len(gains)})"

@@ -1,0 +1,128 @@
+"""What training and evaluation read: pictures decoded on the way, or cached activations."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from ..base.errors import TrainingError
+from ..data.sets import ImageSet
+from ..networks import freezing
+from ..networks.heads import TransferModel
+from ..networks.preprocess import Augment, Preprocess
+
+# Decoded pictures are kept in memory up to this size, and read again each epoch beyond it.
+PIXELS_IN_MEMORY = 256 * 2**20
+ROWS_IN_MEMORY = 256 * 2**20
+
+
+def input_size(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the data's, the model's, the network's."""
+    asked = (size, getattr(images, "image_size", None), getattr(model, "image_size", None))
+    return next((s for s in asked if s is not None), model.spec.preprocess.size)
+
+
+def size_as_trained(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the model's, the data's, the network's.
+
+    What was trained on pictures of one size is judged and used on pictures of that size.
+    """
+    return input_size(model, images, size or getattr(model, "image_size", None))
+
+
+class PixelBatches:
+    """Batches of normalised pictures, decoded by threads while the network computes."""
+
+    def __init__(
+        self, images: ImageSet, preprocess: Preprocess, device, augment: Augment | None = None
+    ):
+        self.images, self.preprocess, self.device = images, preprocess, device
+        self.augment = augment
+        self.labels = torch.as_tensor(images.labels)
+        nbytes = len(images) * 3 * preprocess.size**2
+        keep = augment is None and nbytes <= PIXELS_IN_MEMORY
+        self._kept: dict[int, np.ndarray] | None = {} if keep else None
+
+    def _pixels(self, index: int, seed: tuple[int, ...]) -> np.ndarray:
+        if self._kept is not None and index in self._kept:
+            return self._kept[index]
+        image = self.images.image(index, at_least=self.preprocess.at_least)
+        if self.augment is not None:
+            image = self.augment(image, np.random.default_rng([*seed, index]))
+        pixels = self.preprocess.pixels(image)
+        if self._kept is not None:
+            self._kept[index] = pixels
+        return pixels
+
+    def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
+        chunks = [order[i : i + size] for i in range(0, len(order), size)]
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+
+            def start(chunk):
+                return [pool.submit(self._pixels, int(i), seed) for i in chunk]
+
+            ahead = start(chunks[0]) if chunks else []
+            for number, chunk in enumerate(chunks):
+                pixels = np.stack([future.result() for future in ahead])
+                ahead = start(chunks[number + 1]) if number + 1 < len(chunks) else []
+                x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+                # Permuted, the memory is already in channels-last order, the faster one here.
+                x = self.preprocess.normalise(x).contiguous(memory_format=torch.channels_last)
+                yield x, self.labels[chunk].to(self.device)
+
+
+class RowBatches:
+    """Batches of cached activations: rows of one tensor, or of a file where they are many."""
+
+    def __init__(self, rows, labels: np.ndarray, device):
+        self.device = device
+        self.labels = torch.as_tensor(labels).to(device)
+        self.rows = rows
+        if math.prod(rows.shape) * 4 <= ROWS_IN_MEMORY:
+            self.rows = torch.as_tensor(rows.numpy(), dtype=torch.float32).to(device)
+
+    def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
+        for i in range(0, len(order), size):
+            chunk = order[i : i + size]
+            if isinstance(self.rows, torch.Tensor):
+                x = self.rows.index_select(0, torch.from_numpy(chunk).to(self.device))
+            else:
+                x = torch.as_tensor(self.rows[chunk], dtype=torch.float32).to(self.device)
+            yield x, self.labels[torch.from_numpy(chunk).to(self.device)]
+
+
+def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None) -> str:
+    prefix = freezing.frozen_prefix(model)
+    thawed = [model.stage_index(stage) for stage in (unfreeze_at or {}).values()]
+    prefix = prefix[: min(thawed, default=len(prefix))]
+    if not prefix:
+        raise TrainingError(
+            "cache=True needs frozen stages from the first on, batch norm included; here "
+            f"{model.stage_names[0]} is not frozen. Freeze with tl.freeze(model, "
+            f'through="{model.stage_names[-1]}"), or train with cache=False'
+        )
+    return prefix[-1]
+
+
+def open_batches(model, images, cut, device, progress, augment=None):
+    """Batches of some pictures, and the part of the model that takes them."""
+    if cut is None:
+        preprocess = model.spec.preprocess.at(model.image_size)
+        return PixelBatches(images, preprocess, device, augment), model
+    from ..activations.cache import cache_activations
+
+    rows = cache_activations(
+        model,
+        images,
+        cut,
+        pooled=cut == model.stage_names[-1],
+        size=model.image_size,
+        device=device,
+        progress=progress,
+    )
+    return RowBatches(rows, images.labels, device), model.above(cut)

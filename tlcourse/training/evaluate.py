@@ -1,0 +1,189 @@
+"""How good a model is, and what it says of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..base.errors import TrainingError
+from ..base.process import keep_freed_memory, pick_device
+from ..data.photo import upright_rgb
+from ..data.sets import ImageSet
+from ..networks.heads import TransferModel
+from .batches import cacheable_through, open_batches, size_as_trained
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on some pictures.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    labels, predictions : int64 arrays of shape (N,)
+    probabilities : float32 array of shape (N, classes)
+    loss : float
+        Mean cross-entropy in nats.
+    """
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    loss: float
+
+    @property
+    def predictions(self) -> np.ndarray:
+        return self.probabilities.argmax(1)
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.predictions == self.labels).mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval of the accuracy (Wilson's score interval, 1927)."""
+        from scipy.stats import binomtest
+
+        right = int((self.predictions == self.labels).sum())
+        interval = binomtest(right, len(self.labels)).proportion_ci(0.95, method="wilson")
+        return float(interval.low), float(interval.high)
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Counts of shape (classes, classes): rows are true classes, columns predicted ones."""
+        size = len(self.classes)
+        return np.bincount(self.labels * size + self.predictions, minlength=size**2).reshape(
+            size, size
+        )
+
+    @property
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """For each class: precision, recall (NaN where undefined) and number of pictures."""
+        confusion = self.confusion
+        right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+        with np.errstate(invalid="ignore"):
+            recall, precision = right / true, right / predicted
+        return {
+            name: {"precision": float(p), "recall": float(r), "pictures": int(n)}
+            for name, p, r, n in zip(self.classes, precision, recall, true, strict=True)
+        }
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"accuracy {self.accuracy:.3f} on {len(self.labels)} pictures "
+            f"(95 % interval {low:.3f} to {high:.3f})"
+        )
+
+
+@torch.inference_mode()
+def logits_of(model: nn.Module, source, batch_size: int) -> torch.Tensor:
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        order = np.arange(len(source.labels))
+        return torch.cat([model(x).cpu() for x, _ in source.batches(order, batch_size)])
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def evaluate(
+    model: TransferModel,
+    images: ImageSet,
+    *,
+    cache: bool = False,
+    batch_size: int = 32,
+    device: str | torch.device = "auto",
+    size: int | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Measure a model on pictures, in eval mode; its mode is left as it was found.
+
+    Parameters
+    ----------
+    cache
+        True: read the activations of the frozen stages from the cache, as in `fit`.
+    size
+        Side of the pictures in pixels; None: what the model was trained at, else the data's, else
+        the network's own.
+
+    Raises
+    ------
+    TrainingError
+        Where there are no pictures, or their classes are not the model's.
+    """
+    if len(images) == 0:
+        raise TrainingError("there are no pictures to evaluate on")
+    if tuple(images.classes) != tuple(model.classes):
+        raise TrainingError(
+            f"the model's classes are {', '.join(model.classes)}, the pictures' "
+            f"{', '.join(images.classes)}"
+        )
+    keep_freed_memory()
+    device = pick_device(device)
+    model.to(device)
+    before = model.image_size
+    model.image_size = size_as_trained(model, images, size)
+    try:
+        cut = cacheable_through(model, None) if cache else None
+        source, part = open_batches(model, images, cut, device, progress)
+        logits = logits_of(part, source, batch_size)
+    finally:
+        model.image_size = before
+    labels = torch.as_tensor(images.labels)
+    return Evaluation(
+        classes=tuple(model.classes),
+        labels=np.asarray(images.labels),
+        probabilities=logits.softmax(1).numpy(),
+        loss=float(F.cross_entropy(logits, labels)),
+    )
+
+
+def predict(
+    model: nn.Module,
+    images: Sequence,
+    *,
+    device: str | torch.device = "auto",
+    size: int | None = None,
+) -> np.ndarray:
+    """Probabilities of shape (N, classes), float32, for PIL pictures or an `ImageSet`.
+
+    Works for a `Backbone` too, whose classes are ImageNet's. Pictures are turned upright and into
+    RGB as those of a folder are.
+
+    Parameters
+    ----------
+    size
+        As for `evaluate`.
+    """
+    keep_freed_memory()
+    device = pick_device(device)
+    model.to(device)
+    preprocess = model.spec.preprocess.at(size_as_trained(model, images, size))
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.inference_mode():
+            rows = [
+                model(preprocess(image)[None].to(device)).softmax(1).cpu()
+                for image in _rgb(images, preprocess)
+            ]
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return torch.cat(rows).numpy() if rows else np.zeros((0, len(model.classes)), np.float32)
+
+
+def _rgb(images, preprocess):
+    if isinstance(images, ImageSet):
+        for i in range(len(images)):
+            yield images.image(i, at_least=preprocess.at_least)
+    else:
+        for image in images:
+            yield upright_rgb(image)

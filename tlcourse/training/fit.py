@@ -1,0 +1,371 @@
+"""One training loop, for pictures and for cached activations alike.
+
+What is frozen is decided before, with `tlcourse.freeze`; `fit` trains what takes a gradient.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..base.errors import CourseError, TrainingError
+from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
+from ..base.progress import progress_bar
+from ..data.sets import ImageSplits
+from ..networks import freezing
+from ..networks.heads import TransferModel
+from ..networks.preprocess import Augment
+from .batches import cacheable_through, input_size, open_batches
+from .evaluate import logits_of
+
+HEAD_LR = 3e-3
+STAGE_LR = 1e-3
+
+
+class FrozenChangedError(CourseError, RuntimeError):
+    """What is frozen has changed since the optimizer was built."""
+
+
+@dataclass
+class History:
+    """What happened in training.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One an epoch: epoch (from 1), train_loss, train_accuracy, validation_loss,
+        validation_accuracy (None without validation pictures), seconds.
+    best_epoch : int
+        The epoch whose weights the model was left with (0: none was finished).
+    interrupted : bool
+        True where Ctrl-C, or a callback, ended it early.
+    cached_through : str or None
+        The stage whose activations were read from the cache.
+    seconds : float
+        All of it, the first reading of pictures included.
+    seed, device
+        What the run was started with.
+    """
+
+    seed: int
+    device: str
+    rows: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    interrupted: bool = False
+    cached_through: str | None = None
+    seconds: float = 0.0
+
+    def __getitem__(self, column: str) -> list:
+        return [row[column] for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "History(no epoch finished)"
+        best = self.rows[self.best_epoch - 1]
+        shown = best["validation_accuracy"]
+        measured = "not measured" if shown is None else f"{shown:.3f}"
+        return (
+            f"History({len(self.rows)} epochs, best epoch {self.best_epoch}, "
+            f"validation accuracy {measured})"
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the rows as a CSV file."""
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self.rows[0]) if self.rows else ["epoch"])
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def make_optimizer(
+    model: TransferModel,
+    lr: float | None = None,
+    stage_lrs: Mapping[str, float] | None = None,
+    weight_decay: float = 0.01,
+) -> torch.optim.AdamW:
+    """Build AdamW over what is not frozen, one parameter group a stage and one for the head.
+
+    The optimizer refuses to step once what is frozen has changed, because layers thawed later
+    would silently not be trained.
+
+    Parameters
+    ----------
+    lr
+        Learning rate of the head, and the ceiling of the stages' (None: 3e-3 where the head alone
+        is trained, 1e-3 otherwise).
+    stage_lrs
+        Learning rates of single stages: discriminative rates, as in Howard and Ruder (2018).
+
+    Raises
+    ------
+    TrainingError
+        Where nothing is left to train.
+    FrozenChangedError
+        From `step()`, where stages were frozen or thawed since.
+    """
+    stages = {
+        name: [p for p in stage.parameters() if p.requires_grad]
+        for name, stage in model.stages.named_children()
+    }
+    if unknown := set(stage_lrs or ()) - set(stages):
+        raise TrainingError(
+            f"stage_lrs names {', '.join(sorted(unknown))}; the stages are {', '.join(stages)}"
+        )
+    if lr is None:
+        lr = STAGE_LR if any(stages.values()) else HEAD_LR
+    groups = [
+        {"name": name, "params": params, "lr": (stage_lrs or {}).get(name, lr)}
+        for name, params in stages.items()
+        if params
+    ]
+    head = [p for p in model.head.parameters() if p.requires_grad]
+    if head:
+        groups.append({"name": "head", "params": head, "lr": lr})
+    if not groups:
+        raise TrainingError("everything is frozen, the head included: nothing is left to train")
+    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
+    known = {id(p) for group in groups for p in group["params"]}
+    top = {id(p) for p in head}
+    body = [(p, p.requires_grad) for p in model.stages.parameters()]
+
+    def refuse_if_changed(*_):
+        # To ask each module for its parameters takes longer than to train a head on a batch.
+        same_head = {id(p) for p in model.head.parameters() if p.requires_grad} == top
+        if same_head and all(p.requires_grad is before for p, before in body):
+            return
+        now = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
+        if now.keys() != known:
+            thawed = sorted({name.rpartition(".")[0] for i, name in now.items() if i not in known})
+            what = f"thawed since: {thawed[0]} …" if thawed else "some parts were frozen since"
+            raise FrozenChangedError(
+                f"what is frozen has changed since this optimizer was built ({what}); "
+                "build it again with tl.make_optimizer(model), or use "
+                "tl.fit(..., unfreeze_at={epoch: stage})"
+            )
+
+    optimizer.register_step_pre_hook(refuse_if_changed)
+    return optimizer
+
+
+def fit(
+    model: TransferModel,
+    data: ImageSplits,
+    *,
+    epochs: int = 20,
+    cache: bool = False,
+    lr: float | None = None,
+    stage_lrs: Mapping[str, float] | None = None,
+    unfreeze_at: Mapping[int, str] | None = None,
+    batch_norm: str = "adapt",
+    batch_size: int = 32,
+    weight_decay: float = 0.01,
+    augment: Augment | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    size: int | None = None,
+    progress: bool = True,
+    on_epoch: Callable[[dict], bool | None] | None = None,
+) -> History:
+    """Train what is not frozen, and leave the model with its best weights, in eval mode.
+
+    Best is the highest accuracy on the validation pictures (the lower loss breaks ties); without
+    validation pictures it is the last epoch. The learning rate rises and falls once over the run
+    (one cycle, Smith and Topin 2018).
+
+    Parameters
+    ----------
+    model
+        From `replace_head`, frozen as wished.
+    data
+        Its classes must be the model's.
+    epochs
+        How often each training picture is seen.
+    cache
+        True: the activations of the frozen stages are computed once, kept on disk, and read each
+        epoch. The result is the same; see `cache_activations`.
+    lr, stage_lrs, weight_decay
+        See `make_optimizer`.
+    unfreeze_at
+        Gradual unfreezing: {epoch: stage} thaws that stage and all later ones before the epoch
+        (counted from 1); the optimizer is built again.
+    batch_norm
+        Of the stages that `unfreeze_at` thaws; see `tlcourse.unfreeze`.
+    augment
+        Random changes to training pictures; cannot go with `cache`.
+    patience
+        Stop after so many epochs none of which was better than the best before; None: never.
+    seed
+        Of the order of the pictures, augmentation and dropout.
+    size
+        Side of the pictures in pixels; None: the data's, else the network's own.
+    on_epoch
+        Called with each row of the history; where it returns False, training ends.
+
+    Returns
+    -------
+    History
+        Also where Ctrl-C ended it: then the model has the best weights so far.
+
+    Raises
+    ------
+    TrainingError
+        Where model and data do not fit, or the loss is no longer a number.
+    """
+    _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
+    keep_freed_memory()
+    started = time.perf_counter()
+    device = pick_device(device)
+    model.to(device)
+    model.image_size = input_size(model, data.train, size)
+    history = History(seed=seed, device=str(device))
+    trained: nn.Module = model
+    sources: list = []
+    cut = cacheable_through(model, unfreeze_at) if cache else None
+    for images in (data.train, data.validation):
+        source, trained = open_batches(model, images, cut, device, progress, augment)
+        sources.append(source)
+        augment = None  # validation pictures stay as they are
+    train, validation = sources
+    history.cached_through = cut
+    best = _Best()
+    bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
+    pixels = batch_size * model.image_size**2
+    with torch.random.fork_rng(), bar, threads_for(pixels):
+        torch.manual_seed(seed)
+        optimizer = None
+        try:
+            for epoch in range(1, epochs + 1):
+                epoch_started = time.perf_counter()
+                if epoch in (unfreeze_at or {}):
+                    freezing.unfreeze(model, unfreeze_at[epoch], batch_norm=batch_norm)
+                    optimizer = None
+                if optimizer is None:
+                    optimizer = make_optimizer(model, lr, stage_lrs, weight_decay)
+                    steps = math.ceil(len(data.train) / batch_size) * (epochs - epoch + 1)
+                    schedule = _one_cycle(optimizer, steps)
+                model.train()
+                order = np.random.default_rng([seed, epoch]).permutation(len(data.train))
+                batches = train.batches(order, batch_size, (seed, epoch))
+                loss, accuracy = _train_one_epoch(trained, batches, optimizer, schedule)
+                row = {"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy}
+                row |= _validate(trained, validation)
+                row["seconds"] = time.perf_counter() - epoch_started
+                history.rows.append(row)
+                best.consider(model, row)
+                bar.update()
+                go_on = on_epoch(row) if on_epoch else None
+                if go_on is False:
+                    history.interrupted = True
+                    break
+                if patience is not None and epoch - best.epoch >= patience:
+                    break
+        except KeyboardInterrupt:
+            history.interrupted = True
+    history.best_epoch = best.restore(model)
+    history.seconds = time.perf_counter() - started
+    model.eval()
+    give_back_freed_memory()
+    return history
+
+
+def _train_one_epoch(model, batches, optimizer, schedule) -> tuple[float, float]:
+    total = seen = right = 0.0
+    for x, y in batches:
+        logits = model(x)
+        loss = F.cross_entropy(logits, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        total += loss.detach() * len(y)
+        right += (logits.detach().argmax(1) == y).sum()
+        seen += len(y)
+    mean = float(total / seen)
+    if not math.isfinite(mean):
+        rates = sorted({f"{group['max_lr']:g}" for group in optimizer.param_groups})
+        raise TrainingError(
+            f"the loss is no longer a number; the learning rate ({', '.join(rates)}) is too high: "
+            "try a tenth of it"
+        )
+    return mean, float(right / seen)
+
+
+def _validate(model: nn.Module, source) -> dict:
+    if len(source.labels) == 0:
+        return {"validation_loss": None, "validation_accuracy": None}
+    logits = logits_of(model, source, 64)
+    labels = source.labels.cpu()
+    return {
+        "validation_loss": float(F.cross_entropy(logits, labels)),
+        "validation_accuracy": float((logits.argmax(1) == labels).float().mean()),
+    }
+
+
+def _one_cycle(optimizer, steps: int):
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=max(steps, 2),
+        pct_start=0.2 if steps != 5 else 0.25,  # a fifth of five steps: PyTorch divides by zero
+        cycle_momentum=False,
+    )
+
+
+class _Best:
+    """The weights of the best epoch so far."""
+
+    def __init__(self):
+        self.epoch, self._score, self._state = 0, None, {}
+
+    def consider(self, model: nn.Module, row: dict) -> None:
+        score = (row["epoch"],)  # without validation pictures the last one is the best
+        if row["validation_accuracy"] is not None:
+            score = (row["validation_accuracy"], -row["validation_loss"])
+        if self._score is None or score > self._score:
+            self.epoch, self._score = row["epoch"], score
+            self._state = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def restore(self, model: nn.Module) -> int:
+        if self._state:
+            model.load_state_dict(self._state)
+        return self.epoch
+
+
+def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience) -> None:
+    if tuple(model.classes) != tuple(data.classes):
+        raise TrainingError(
+            f"the model's classes are {', '.join(model.classes)}, the data's "
+            f"{', '.join(data.classes)}; build it with tl.replace_head(backbone, data.classes)"
+        )
+    if len(data.train) == 0:
+        raise TrainingError("there are no training pictures")
+    if epochs < 1 or batch_size < 1:
+        raise TrainingError(f"epochs={epochs}, batch_size={batch_size}: both must be at least 1")
+    if patience is not None and (patience < 1 or not len(data.validation)):
+        raise TrainingError(
+            f"patience={patience} with {len(data.validation)} validation pictures: it must be at "
+            "least 1, and takes validation pictures to tell which epoch is better"
+        )
+    if cache and augment is not None:
+        raise TrainingError(
+            "random augmentation gives a new picture each epoch, a cache gives the old activation: "
+            "they cannot go together. Train with cache=False, or make a fixed number of augmented "
+            "views with tl.cache_activations(..., views=4, augment=...)"
+        )
+    for epoch, stage in (unfreeze_at or {}).items():
+        model.stage_index(stage)
+        if not 1 <= epoch <= epochs:
+            raise TrainingError(f"unfreeze_at names epoch {epoch}; there are epochs 1 to {epochs}")
