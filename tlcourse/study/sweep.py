@@ -69,8 +69,12 @@ def _runs(datasets, strategies, train_per_class, seeds, sizes=(None,), backbones
 def grid() -> list[Run]:
     """All runs of the committed table, the most useful first; see data/results/README.md."""
     every = tuple(DATASETS)
-    drawn, most = ("pets", "digits"), (("cats_dogs", "blood_cells", "solar_cells", "pets"), 200)
-    larger = (most, (("digits",), 100), (("ants_bees",), 50))
+    drawn = ("pets", "digits")
+    larger = (
+        (("cats_dogs", "pets"), 200),
+        (("digits", "solar_cells", "blood_cells"), 100),
+        (("ants_bees",), 50),
+    )
     five, three, two = range(5), range(3), range(2)
     sound = ("linear_probe", "last_3", "finetune_all")
     cuts = tuple(f"cut_stage{i}" for i in (5, 7, 3, 2, 4, 6))
@@ -83,15 +87,19 @@ def grid() -> list[Run]:
     pieces = [
         # Few and more pictures: frozen, fine-tuned soundly, naively, and from scratch.
         (every, sound, few, three),
-        *((names, sound, (number,), three) for names, number in larger),
         (PHOTOGRAPHS, ("linear_probe", "last_3"), few, three, full),
-        *((names, ("linear_probe",), (number,), three, full) for names, number in larger[::2]),
         (every, (*cuts[:3], "random_frozen", "finetune_naive"), few, three),
-        (("digits",), ("scratch",), (100,), three),
-        (("blood_cells", "pets"), ("scratch",), (200,), three),
-        (("cats_dogs",), ("finetune_naive",), (200,), three),
+        *((names, sound, (number,), three) for names, number in larger),
+        (("solar_cells", "blood_cells"), ("linear_probe",), (100,), three, full),
+        (("cats_dogs",), ("linear_probe",), (200,), three, full),
         *((names, (*cuts[:3], "random_frozen"), (number,), three) for names, number in larger),
+        (("digits", "blood_cells"), ("scratch",), (100,), three),
+        (("cats_dogs", "pets"), ("finetune_naive",), (200,), three),
         (("pets", "cats_dogs"), halves, few, three),
+        (drawn, ("last_1", "last_2", "last_5"), few, three),
+        (("pets",), ("last_1", "last_2", "last_5"), (50, 200), three),
+        (("pets",), sound, (50,), three),
+        (("pets",), ("scratch",), (10, 200), three),
         (("ants_bees", "cats_dogs"), ("linear_probe",), few, three, SIZES),
         (every, sound, few, five),
         *((names, sound, (number,), five) for names, number in larger),
@@ -104,9 +112,9 @@ def grid() -> list[Run]:
         (("cats_dogs", "ants_bees"), ("finetune_all",), few, two, full),
         (("cats_dogs", "blood_cells", "solar_cells"), ("last_3",), (200,), three, full),
         (("pets", "cats_dogs"), care, few, three),
-        (("cats_dogs", "solar_cells"), ("scratch",), (200,), three),
+        (("cats_dogs",), ("scratch",), (200,), three),
         (every, sound, (5, 20), three),
-        (("blood_cells", "solar_cells", "pets"), ("finetune_naive",), (200,), three),
+        (("blood_cells", "solar_cells"), (*sound, "scratch", "finetune_naive"), (200,), three),
         (("ants_bees", "cats_dogs"), ("linear_probe",), (50,), three, SIZES),
         *((names, cuts, (number,), three) for names, number in larger),
         (("pets",), (*tops, "reinit_updated_2", *care), (50,), three),
