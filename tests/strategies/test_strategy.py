@@ -9,6 +9,7 @@ import torch
 import tlcourse as tl
 from tlcourse.base.errors import CourseError
 from tlcourse.networks.freezing import count_parameters, fingerprint, frozen_stages
+from tlcourse.strategies import apply as applying
 from tlcourse.strategies import strategy as strategies
 from tlcourse.strategies.strategy import (
     ALL,
@@ -18,6 +19,7 @@ from tlcourse.strategies.strategy import (
     StrategyError,
     get_strategy,
 )
+from tlcourse.training import fit as training
 
 # One member of each family: stage3 and two stages exist in every network of the course.
 NAMES = [*STRATEGIES, "cut_stage3", "random_cut_stage3", "last_2", "reinit_2", "reinit_updated_2"]
@@ -52,7 +54,8 @@ def bits(network, names=None):
 
 
 def quick(model, data, **options):
-    return tl.train(model, data, progress=False, batch_size=5, **{"epochs": 2, **options})
+    short = {"epochs": 2, "head_epochs": 2}
+    return tl.train(model, data, progress=False, batch_size=5, **{**short, **options})
 
 
 def check_strategy(name, backbone, data, device="cpu"):
@@ -67,7 +70,9 @@ def check_strategy(name, backbone, data, device="cpu"):
         assert (started[stage] == before[stage]) == (stage not in random), stage
     head = fingerprint(model.head)
 
-    history = quick(model, data, device=device)
+    # Without validation pictures the last epoch counts, in which everything has been thawed.
+    unchecked = replace(data, validation=data.validation.subset([]))
+    history = quick(model, unchecked, device=device)
 
     after = bits(model)
     for stage in kept:  # trained, or frozen to the bit
@@ -162,7 +167,7 @@ def test_a_strategy_is_a_value(lite0):
 
 
 def test_probe_then_finetune_trains_the_head_alone_first(lite0, pets):
-    model = tl.apply("probe_then_finetune", lite0, pets.classes)
+    model = tl.apply("finetune_all", lite0, pets.classes)
     start, seen = bits(model), []
     history = quick(model, pets, on_epoch=lambda row: seen.append(bits(model)))
     assert [row["epoch"] for row in history.rows] == [1, 2, 3, 4]
@@ -173,7 +178,7 @@ def test_probe_then_finetune_trains_the_head_alone_first(lite0, pets):
 
 
 def test_an_end_in_the_first_phase_is_the_end(lite0, pets):
-    model = tl.apply("probe_then_finetune", lite0, pets.classes)
+    model = tl.apply("finetune_all", lite0, pets.classes)
     history = quick(model, pets, on_epoch=lambda row: False)
     assert len(history) == 1 and history.interrupted
     assert bits(model) == bits(lite0)
@@ -201,7 +206,7 @@ def test_gradual_unfreezing_after_a_probe_is_gradual(lite0, pets):
     )
     frozen = []
     quick(model, pets, epochs=4, on_epoch=lambda row: frozen.append(len(frozen_stages(model))))
-    assert frozen[:5] == [9] * 5 and frozen[-1] == 6  # the probe, and the first epoch after it
+    assert frozen[:3] == [9] * 3 and frozen[-1] == 6  # the probe, and the first epoch after it
 
 
 def test_gradual_unfreezing_thaws_batch_norm_as_the_strategy_says(lite0, pets):
@@ -224,9 +229,50 @@ def test_discriminative_rates_fall_towards_the_stem(lite0):
     rates = get_strategy("finetune_discriminative", lite0).stage_lrs(lite0, lr=1e-2)
     assert list(rates) == list(lite0.stage_names)
     values = list(rates.values())
-    assert values == sorted(values) and values[-1] == pytest.approx(0.6e-2)
-    assert values[0] == pytest.approx(1e-2 * 0.6**9)
-    assert get_strategy("finetune_all", lite0).stage_lrs(lite0, lr=1e-2) is None
+    assert values == sorted(values) and values[-1] == 1e-2
+    assert values[0] == pytest.approx(1e-2 * 0.6**8)
+    same = get_strategy("finetune_all", lite0).stage_lrs(lite0, lr=1e-2)
+    assert set(same.values()) == {1e-2} and list(same) == list(lite0.stage_names)
+
+
+def test_rates_of_head_and_stages_reach_the_optimizer(lite0, pets, monkeypatch):
+    seen = []
+    build = training.make_optimizer
+
+    def spy(*arguments):
+        seen.append(build(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(training, "make_optimizer", spy)
+    quick(tl.apply("last_2", lite0, pets.classes), pets, lr=1e-4)
+    alone, together = ({g["name"]: g["max_lr"] for g in made.param_groups} for made in seen)
+    assert alone == {"head": training.HEAD_LR}
+    assert together == {"stage7": 1e-4, "stage8": 1e-4, "head": 1e-4 * applying.HEAD_FACTOR}
+    seen.clear()
+    quick(tl.apply("finetune_naive", lite0, pets.classes), pets, lr=1e-4)
+    assert {g["max_lr"] for made in seen for g in made.param_groups} == {1e-4} and len(seen) == 1
+
+
+def test_new_stages_are_trained_before_pretrained_ones_and_their_batch_norm_adapts(lite0, pets):
+    model = tl.apply("reinit_updated_2", lite0, pets.classes)
+    start, seen = bits(model), []
+    quick(model, pets, on_epoch=lambda row: seen.append(bits(model)))
+    moved = [{name for name in start if now[name] != start[name]} for now in seen]
+    assert moved[0] == moved[1] == {"stage7", "stage8"} and moved[3] == set(start)
+    modes = {name: stage.batch_norm for name, stage in model.stages.named_children()}
+    assert modes.pop("stage7") == modes.pop("stage8") == "adapt" and set(modes.values()) == {
+        "frozen"
+    }
+
+
+def test_epochs_make_enough_steps_for_few_pictures_and_many():
+    count = {n: applying.epochs_of(STRATEGIES["finetune_all"], n, 16) for n in (20, 400, 6000)}
+    assert count[20] == 24 and count[6000] == 4
+    assert count[400] * 25 >= applying.PRETRAINED_STEPS["steps"]
+    scratch, probe = (
+        applying.epochs_of(STRATEGIES[n], 400, 16) for n in ("scratch", "linear_probe")
+    )
+    assert scratch > count[400] and probe > count[400]
 
 
 def test_batch_norm_statistics_can_stay_while_weights_are_trained(lite0, pets):

@@ -1,14 +1,17 @@
 """The data sets that are known by name, and folders of photographs: `load_dataset` opens all."""
 
+from importlib.util import find_spec
 from pathlib import Path
+
+import numpy as np
 
 from ..base.paths import data_root
 from . import fetch, folders, splits
 from .drawn import pets
 from .sets import DatasetError, ImageSet, ImageSplits
-from .sources import DigitSource, DrawnPetSource, digits
+from .sources import DigitSource, DrawnPetSource, FileSource, digits
 
-NAMES = ("pets", "digits", "hymenoptera", "oxford_pets", "eurosat")
+NAMES = ("pets", "digits", "solar_cells", "hymenoptera", "oxford_pets", "eurosat")
 """Names that :func:`load_dataset` knows; anything else is the path of a folder."""
 
 
@@ -29,6 +32,7 @@ def load_dataset(
     ----------
     name_or_path : str or Path
         ``"pets"`` (drawn: Tigger, Misty, neither), ``"digits"`` (scikit-learn's),
+        ``"solar_cells"`` (of the package elpv-dataset, where that is installed),
         ``"hymenoptera"`` (ants and bees), ``"oxford_pets"``, ``"eurosat"`` (these three are
         downloaded on first use), or a folder: see :func:`tlcourse.data.folders.load_folder`.
     train_per_class, validation_per_class, test_per_class : int, optional
@@ -57,14 +61,13 @@ def load_dataset(
     """
     amounts = (train_per_class, validation_per_class, test_per_class)
     root = Path(root) if root is not None else data_root()
-    if name_or_path in ("pets", "digits"):
+    if name_or_path in _LOADERS:
         if options:
             raise DatasetError(
                 f"{name_or_path!r} takes no {', '.join(sorted(options))}, which is for folders of "
                 "photographs; leave it out"
             )
-        load = _load_pets if name_or_path == "pets" else _load_digits
-        return load(*amounts, size=size, seed=seed)
+        return _LOADERS[name_or_path](*amounts, size=size, seed=seed)
     if name_or_path in NAMES:
         records = fetch.records(name_or_path, root)
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
@@ -129,3 +132,37 @@ def _load_digits(train_per_class, validation_per_class, test_per_class, *, size,
     everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
     train, validation, test = (everything.subset(rows) for rows in parts)
     return ImageSplits("digits", classes, train, validation, test)
+
+
+def _load_solar_cells(train_per_class, validation_per_class, test_per_class, *, size, seed):
+    """Divide the photographs of solar cells that are surely functional or surely defective."""
+    package = find_spec("elpv_dataset")
+    if package is None:
+        raise DatasetError(
+            "the photographs of solar cells come with a package that is not installed here; "
+            "install it with: pip install elpv-dataset (91 MB, CC BY-NC-SA 4.0)"
+        )
+    folder = Path(package.submodule_search_locations[0]) / "data"
+    table = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
+    sure = [(path, float(defective)) for path, defective, _ in table if float(defective) in (0, 1)]
+    classes = ("functional", "defective")
+    labels = np.array([int(defective) for _, defective in sure])
+    source = FileSource(folder, [path for path, _ in sure])
+    parts = splits.divide_pool(
+        labels,
+        splits.clusters([source.digest(row) for row in range(len(sure))]),
+        classes,
+        amounts=(train_per_class, validation_per_class, test_per_class),
+        seed=seed,
+    )
+    everything = ImageSet(classes, labels, source, image_size=size)
+    train, validation, test = (everything.subset(rows) for rows in parts)
+    note = (
+        "several cells were cut from one photograph of a module, and the package does not say "
+        "which: cells of one module stand on both sides of this division, so accuracy is "
+        "optimistic for modules never seen"
+    )
+    return ImageSplits("solar_cells", classes, train, validation, test, notes=(note,))
+
+
+_LOADERS = {"pets": _load_pets, "digits": _load_digits, "solar_cells": _load_solar_cells}

@@ -298,8 +298,11 @@ BACKBONES: dict[str, BackboneSpec] = {
 }
 
 
+DEFAULT_BACKBONE = "efficientnet_lite0"
+
+
 def load_backbone(
-    name: str = "efficientnet_lite0", weights: str | None = "imagenet", seed: int = 0
+    name: str = DEFAULT_BACKBONE, weights: str | None = "imagenet", seed: int = 0
 ) -> Backbone:
     """Load a network as an ordered list of named stages, in eval mode.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,8 +11,20 @@ from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.backbones import Backbone, load_backbone
 from ..networks.heads import TransferModel, replace_head
+from ..networks.preprocess import Augment
 from ..training.fit import History, fit
 from .strategy import Strategy, StrategyError, get_strategy
+
+PRETRAINED_LR = 3e-4
+"""Learning rate of pretrained stages where none is given: about the best in the sweep."""
+HEAD_FACTOR = 10
+"""How much higher the head's learning rate is than that of the pretrained stages below it."""
+LIGHT = Augment(brightness=0)
+"""Random crops and mirror images: the augmentation of strategies that augment."""
+HEAD_STEPS = {"steps": 400, "least": 20, "most": 100}
+PRETRAINED_STEPS = {"steps": 200, "least": 4, "most": 24}
+RANDOM_STEPS = {"steps": 400, "least": 10, "most": 60}
+"""Optimizer steps, and bounds in epochs, of a head, of pretrained stages and of random ones."""
 
 # Random stages are built with seeds far from those that a learner gives to `load_backbone`, so that
 # they differ from a backbone that is itself random.
@@ -59,32 +72,69 @@ def apply(
     return model
 
 
-def _thaw(model: TransferModel) -> None:
-    stages = model.strategy.trained_stages(model)
-    freezing.unfreeze(model, stages=stages, batch_norm=model.strategy.batch_norm)
+def _thaw(model: TransferModel, pretrained: bool = True) -> None:
+    """Thaw the stages that are trained: those with random weights, and with or without the rest."""
+    strategy = model.strategy
+    freezing.unfreeze(model, stages=strategy.new_stages(model), batch_norm="adapt")
+    if pretrained:
+        stages = strategy.thawed_stages(model)
+        freezing.unfreeze(model, stages=stages, batch_norm=strategy.batch_norm)
+
+
+def enough_epochs(pictures: int, batch_size: int, *, steps: int, least: int, most: int) -> int:
+    """Epochs that make so many optimizer steps, within bounds.
+
+    Few pictures make few steps an epoch, so that a fixed number of epochs would end before training
+    has converged; `fit` keeps the best epoch, so that some too many do no harm.
+    """
+    return min(most, max(least, math.ceil(steps / math.ceil(pictures / batch_size))))
+
+
+def epochs_of(strategy: Strategy, pictures: int, batch_size: int) -> int:
+    """Epochs that a strategy needs, as a rule: a head, pretrained stages, random stages.
+
+    A head alone is cheap and gets many; random stages need several times as many steps as
+    pretrained ones.
+    """
+    if strategy.trained == 0:
+        return enough_epochs(pictures, batch_size, **HEAD_STEPS)
+    fresh = strategy.trained == strategy.reinitialised
+    return enough_epochs(pictures, batch_size, **(RANDOM_STEPS if fresh else PRETRAINED_STEPS))
 
 
 def train(
     model: TransferModel,
     data: ImageSplits,
     *,
-    epochs: int = 20,
+    epochs: int | None = None,
+    head_epochs: int | None = None,
     lr: float | None = None,
     cache: bool = True,
+    batch_size: int = 16,
+    augment: Augment = LIGHT,
     **options,
 ) -> History:
     """Train a model from `apply` as its strategy says: `tlcourse.fit` with the right settings.
+
+    Where pretrained stages are trained, the new part comes first, alone and from the cache, unless
+    the strategy says otherwise; then the stages are trained too, at `lr`, and the head at
+    `HEAD_FACTOR` times that.
 
     Parameters
     ----------
     model
         Only `apply` makes one that knows its strategy; others are trained with `fit`.
     epochs
-        Of training; where the new part is trained alone first, that takes as many again.
+        Of the second, or only, phase; None: as many as `epochs_of` says.
+    head_epochs
+        Of the first phase; None: as many as a head needs.
     lr
-        Learning rate of the head and of the last stages; None: the default of `fit`.
+        Learning rate of the last trained stage, or of a head that is trained alone; None: the
+        default.
     cache
         Serve the frozen stages below the first trained one from the cache, where there are any.
+    augment
+        The random changes of strategies that augment.
     options
         Passed on to `fit`.
 
@@ -99,28 +149,43 @@ def train(
             "this model has no strategy: build it with tl.apply(strategy, backbone, classes), or "
             "train it with tl.fit"
         )
+    options["batch_size"], cached = batch_size, cache
+    if strategy.augment:
+        options["augment"], cache = augment, False
+    if epochs is None:
+        epochs = epochs_of(strategy, len(data.train), batch_size)
+    thawing = strategy.thawed_stages(model)
+    if not thawing:  # all that is trained is new
+        return fit(model, data, epochs=epochs, lr=lr, cache=_cacheable(model, cache), **options)
     before = None
     if strategy.probe_first:
         freezing.freeze(model, through=model.stage_names[-1])
-        before = fit(model, data, epochs=epochs, cache=cache, **options)
+        _thaw(model, pretrained=False)
+        if head_epochs is None:
+            head_epochs = enough_epochs(len(data.train), batch_size, **HEAD_STEPS)
+        plain = options | {"augment": None}
+        before = fit(model, data, epochs=head_epochs, cache=_cacheable(model, cached), **plain)
         if not strategy.gradual:
             _thaw(model)
         if before.interrupted:
             return before
-    unfreeze_at = strategy.unfreeze_at(model, epochs)
-    thawing = strategy.trained_stages(model)
+    lr = PRETRAINED_LR if lr is None else lr
     history = fit(
         model,
         data,
         epochs=epochs,
-        lr=lr,
+        lr=HEAD_FACTOR * lr if strategy.probe_first else lr,
         stage_lrs=strategy.stage_lrs(model, lr),
-        unfreeze_at=unfreeze_at,
+        unfreeze_at=strategy.unfreeze_at(model, epochs),
         batch_norm=strategy.batch_norm,
-        cache=cache and model.stage_names[0] not in thawing,
+        cache=cache and model.stage_names[0] not in strategy.trained_stages(model),
         **options,
     )
     return _joined(before, history) if before else history
+
+
+def _cacheable(model: TransferModel, wanted: bool) -> bool:
+    return wanted and bool(freezing.frozen_prefix(model))
 
 
 def _joined(first: History, second: History) -> History:

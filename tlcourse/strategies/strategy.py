@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from ..base.errors import CourseError
 from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.heads import Head, output_channels
-from ..training.fit import STAGE_LR
 
 ALL = "all"
 HIDDEN = (256,)
@@ -42,16 +41,22 @@ class Strategy:
         How many of the last kept stages start from random weights.
     hidden : tuple of int
         Own hidden layers between the stages and the softmax.
-    batch_norm : "adapt" or "frozen"
-        Of the stages that are trained: whether running statistics follow the batches.
+    batch_norm : "frozen" or "adapt"
+        Of the stages that are trained from pretrained weights: whether their running statistics
+        stay as they were, or follow the batches. Stages with random weights always adapt: they
+        have no statistics worth keeping.
     lr_decay : float
         Learning rate of a stage relative to that of the next: discriminative rates, as in Howard
         and Ruder (2018), where 1 is the same rate everywhere.
     gradual : bool
         Thaw the trained stages one after the other, the last first (Howard and Ruder 2018).
     probe_first : bool
-        Train the head alone on the frozen network first, then the rest from there (Kumar et al.
-        2022), so that large gradients from a random head do not spoil pretrained weights.
+        Train what is new, the head and stages with random weights, on the frozen rest first, and
+        the pretrained stages from there (Kumar et al. 2022), so that large gradients from a random
+        head do not spoil pretrained weights.
+    augment : bool
+        Show a randomly cropped and mirrored copy of each picture (see `tlcourse.train`), which
+        cannot be cached.
     """
 
     name: str
@@ -60,10 +65,11 @@ class Strategy:
     trained: int | str = 0
     reinitialised: int | str = 0
     hidden: tuple[int, ...] = ()
-    batch_norm: str = "adapt"
+    batch_norm: str = "frozen"
     lr_decay: float = 1.0
     gradual: bool = False
-    probe_first: bool = False
+    probe_first: bool = True
+    augment: bool = False
 
     def __post_init__(self):
         for what in ("trained", "reinitialised"):
@@ -112,6 +118,16 @@ class Strategy:
         """Names of the stages that start from random weights."""
         return self._last("reinitialised", network)
 
+    def thawed_stages(self, network: StagedNetwork) -> tuple[str, ...]:
+        """Names of the stages that are trained from pretrained weights."""
+        random = self.random_stages(network)
+        return tuple(name for name in self.trained_stages(network) if name not in random)
+
+    def new_stages(self, network: StagedNetwork) -> tuple[str, ...]:
+        """Names of the stages that are trained from random weights."""
+        random = self.random_stages(network)
+        return tuple(name for name in self.trained_stages(network) if name in random)
+
     def _last(self, what: str, network: StagedNetwork) -> tuple[str, ...]:
         kept, count = self.kept(network), getattr(self, what)
         if count == ALL:
@@ -123,13 +139,10 @@ class Strategy:
             )
         return kept[len(kept) - count :]
 
-    def stage_lrs(self, network: StagedNetwork, lr: float | None = None) -> dict[str, float] | None:
-        """Learning rate of each trained stage, None where they are all the same."""
-        if self.lr_decay == 1:
-            return None
+    def stage_lrs(self, network: StagedNetwork, lr: float) -> dict[str, float]:
+        """Learning rate of each trained stage: `lr` for the last, less below by `lr_decay`."""
         names = self.trained_stages(network)
-        lr = STAGE_LR if lr is None else lr
-        return {name: lr * self.lr_decay ** (len(names) - i) for i, name in enumerate(names)}
+        return {name: lr * self.lr_decay ** (len(names) - 1 - i) for i, name in enumerate(names)}
 
     def unfreeze_at(self, network: StagedNetwork, epochs: int) -> dict[int, str] | None:
         """For `fit`: the epochs before which stages thaw, None where none does.
@@ -209,10 +222,13 @@ class Strategy:
             manner += f", each stage at {self.lr_decay:g} times the learning rate of the next"
         if self.gradual:
             manner += ", thawing one stage after the other, the last first"
-        if self.probe_first:
-            manner += ", after training the new part alone on the frozen stages"
-        if self.batch_norm == "frozen" and self.trained:
-            manner += ", with the statistics of batch norm left as they were"
+        if self.trained != self.reinitialised:  # pretrained stages are trained
+            if self.probe_first:
+                manner += ", after training the new part alone on the frozen stages"
+            if self.batch_norm == "frozen":
+                manner += ", with the statistics of batch norm left as they were"
+        if self.augment:
+            manner += ", on randomly cropped and mirrored copies of the pictures"
         return manner
 
 
@@ -228,11 +244,15 @@ STRATEGIES: dict[str, Strategy] = {
     for strategy in (
         _PROBE,
         _FINETUNE,
-        Strategy("scratch", trained=ALL, reinitialised=ALL),
+        Strategy("scratch", trained=ALL, reinitialised=ALL, augment=True),
         Strategy("random_frozen", reinitialised=ALL),
-        Strategy("probe_then_finetune", trained=ALL, probe_first=True),
-        Strategy("finetune_discriminative", trained=ALL, lr_decay=0.6),
-        Strategy("gradual_unfreezing", trained=ALL, gradual=True),
+        # Fine-tuning as it is often done, without care; and with one half of the care each.
+        replace(_FINETUNE, name="finetune_naive", probe_first=False, batch_norm="adapt"),
+        replace(_FINETUNE, name="finetune_head_not_first", probe_first=False),
+        replace(_FINETUNE, name="finetune_batch_norm_adapts", batch_norm="adapt"),
+        replace(_FINETUNE, name="finetune_augmented", augment=True),
+        replace(_FINETUNE, name="finetune_discriminative", lr_decay=0.6),
+        replace(_FINETUNE, name="gradual_unfreezing", gradual=True),
         Strategy("extended_frozen", hidden=HIDDEN),
         Strategy("extended_updated", hidden=HIDDEN, trained=ALL),
         replace(_PROBE, name="kept_frozen"),

@@ -10,6 +10,7 @@ from ..base.paths import shared_root
 from ..data import splits
 from ..data.catalog import load_dataset
 from ..data.sets import ImageSet, ImageSplits
+from ..networks.backbones import DEFAULT_BACKBONE
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class SweepData:
         For real photographs: the folder below `shared_root()`; its ``val`` pictures are the test.
     group_by : str or None
         See `tlcourse.data.folders.load_folder`.
+    mirror : bool
+        Whether a mirror image is still of its class, so that augmentation may flip.
     """
 
     size: int
@@ -33,25 +36,29 @@ class SweepData:
     test_per_class: int | None
     folder: str | None = None
     group_by: str | None = None
+    mirror: bool = True
 
 
 DATASETS: dict[str, SweepData] = {
     "pets": SweepData(96, 20, 100),
-    "digits": SweepData(64, 10, 30),
+    "digits": SweepData(64, 10, 30, mirror=False),
     "ants_bees": SweepData(96, 20, None, "hymenoptera_data"),
     "cats_dogs": SweepData(96, 20, 150, "cats_vs_dogs"),
     # Rotated copies of one photograph carry its number; none may stand on both sides.
     "blood_cells": SweepData(96, 20, 75, "blood_cells", r"(\w+)/_(\d+)_\d+\.jpe?g$"),
+    "solar_cells": SweepData(96, 20, 150),
 }
 
 
 class Run(NamedTuple):
-    """One row of the table, before it is measured."""
+    """One row of the table, before it is measured; `size` is the side of the pictures in pixels."""
 
     dataset: str
     strategy: str
     train_per_class: int
     seed: int
+    size: int
+    backbone: str = DEFAULT_BACKBONE
 
 
 class _Remembered:
@@ -90,10 +97,10 @@ class Pictures:
     def load(self, run: Run) -> ImageSplits:
         """Training, validation and test pictures of a run."""
         plan = DATASETS[run.dataset]
-        if run.dataset != self._dataset:
-            self._dataset, self._memory = run.dataset, {}
+        if (run.dataset, run.size) != self._dataset:
+            self._dataset, self._memory = (run.dataset, run.size), {}
         if plan.folder:
-            data = self._folder(run.dataset, run.seed)
+            data = self._folder(run.dataset, run.seed, run.size)
             drawn = splits.draw_per_class(
                 data.train.labels,
                 run.train_per_class,
@@ -108,7 +115,7 @@ class Pictures:
                 train_per_class=run.train_per_class,
                 validation_per_class=plan.validation_per_class,
                 test_per_class=plan.test_per_class,
-                size=plan.size,
+                size=run.size,
                 seed=run.seed,
             )
             parts = (data.train, data.validation, data.test)
@@ -125,13 +132,13 @@ class Pictures:
         )
 
     @staticmethod
-    def _load_folder(dataset: str, seed: int) -> ImageSplits:
+    def _load_folder(dataset: str, seed: int, size: int) -> ImageSplits:
         plan = DATASETS[dataset]
         return load_dataset(
             shared_root() / plan.folder,
             validation_per_class=plan.validation_per_class,
             test_per_class=plan.test_per_class,
-            size=plan.size,
+            size=size,
             seed=seed,
             group_by=plan.group_by,
             val_folder="test",

@@ -1,20 +1,22 @@
-"""Sweeps: strategies x data sets x pictures a class x seeds, into one table.
+"""Sweeps: strategies x data sets x pictures per class x seeds x picture sizes, into one table.
 
 A sweep may be stopped at any moment and goes on where it was: each finished run is one row of the
 table (see `tlcourse.results.table`), and a run that has its row is not started again.
 
-Every rival gets its own learning rate: with seed 0, each rate of a small grid is tried, and the one
-with the best validation accuracy is used for all seeds of that data set, strategy and number of
-pictures. The length of training is chosen on validation pictures too, because `fit` keeps the best
-epoch. Test pictures are the same for all runs on a data set, and are looked at once a run.
+Every rival gets its own learning rate: with seed 0, rates a factor of three apart are tried until
+the best one, by validation accuracy, is not at an end of those tried, and it is used for all seeds
+of that data set, strategy, number and size of pictures. The length of training is chosen on
+validation pictures too, because `fit` keeps the best epoch. Test pictures are the same for all runs
+on a data set, and are looked at once a run.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,31 +29,38 @@ from .. import __version__
 from ..base.errors import CourseError, TrainingError
 from ..base.paths import shared_root
 from ..data.sets import ImageSplits
-from ..networks.backbones import Backbone, load_backbone
+from ..networks.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
 from ..networks.freezing import count_parameters, frozen_prefix
 from ..networks.heads import TransferModel
+from ..networks.preprocess import Augment
 from ..results import table as results
-from ..strategies.apply import apply, train
+from ..strategies.apply import apply, epochs_of, train
 from ..strategies.strategy import Strategy, get_strategy
 from ..training.evaluate import evaluate
 from .data import DATASETS, Pictures, Run
 
 PILOT_SEED = 0
-HEAD_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
-PRETRAINED_RATES = (3e-4, 1e-3, 3e-3)
-RANDOM_RATES = (1e-3, 3e-3, 1e-2)
+RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 1) for digit in (1, 3))
+"""The learning rates that can be tried, in steps of about three."""
 BATCH_SIZE = 16
+PHOTOGRAPHS = ("ants_bees", "cats_dogs", "blood_cells", "solar_cells")
+FULL_SIZE = 224
+"""The size of the pictures that the default network was trained on."""
+SIZES = (64, 96, 128, 160, FULL_SIZE, 288)
+"""Of the curve over picture sizes."""
 
 
 class SweepError(CourseError, ValueError):
     """A sweep that cannot start, or in which runs have failed."""
 
 
-def _runs(datasets, strategies, train_per_class, seeds) -> list[Run]:
+def _runs(datasets, strategies, train_per_class, seeds, sizes=(None,), backbones=None) -> list[Run]:
     return [
-        Run(dataset, strategy, number, seed)
+        Run(dataset, strategy, number, seed, size or DATASETS[dataset].size, backbone)
+        for size in sizes
         for number in train_per_class
         for dataset in datasets
+        for backbone in backbones or (DEFAULT_BACKBONE,)
         for strategy in strategies
         for seed in seeds
     ]
@@ -59,57 +68,66 @@ def _runs(datasets, strategies, train_per_class, seeds) -> list[Run]:
 
 def grid() -> list[Run]:
     """All runs of the committed table, the most useful first; see data/results/README.md."""
-    two, real = ("pets", "digits"), ("ants_bees", "cats_dogs", "blood_cells")
-    every, drawn_and_ants = (*two, *real), (*two, "ants_bees")
-    five, three = range(5), range(3)
-    stages = ("stem", *(f"stage{i}" for i in range(1, 9)))
-    cuts = [f"cut_{stage}" for stage in stages]
-    random_cuts = [f"random_cut_{stage}" for stage in stages]
-    probes, trained = ("linear_probe", "random_frozen"), ("finetune_all", "scratch")
-    depths = ("last_1", "last_2", "last_3", "last_5")
-    tops = ("hidden_1", "hidden_2", "hidden_3", "reinit_1", "reinit_2", "reinit_3")
-    copies = ("reinit_1", "reinit_2", "reinit_3", "reinit_updated_2", "reinit_updated_3")
-    ways = ("extended_frozen", "extended_updated")
-    care = ("probe_then_finetune", "finetune_discriminative", "gradual_unfreezing")
-    pieces = (
-        # Few pictures. What a frozen network is worth, where to cut it, what training adds.
-        (every, (*probes, *cuts), (10,), five),
-        (two, (*trained, *depths, *tops, *ways, *care), (10,), five),
-        (("ants_bees",), (*trained, "last_2", "hidden_2"), (10,), five),
-        (real, (*trained, "last_2", "hidden_2"), (10,), three),
-        (drawn_and_ants, random_cuts, (10,), three),  # features that were never trained
-        (("pets",), copies, (10, 50), three),
-        # Many pictures.
-        (every, probes, (50,), five),
-        (two, (*trained, "last_2", "last_5", "hidden_2"), (50,), five),
-        (every, cuts, (50,), three),
-        (real, (*trained, "last_2", "hidden_2"), (50,), three),
-        (("digits",), (*probes, *trained, "last_2", "last_5", "hidden_2"), (100,), five),
-        (("pets",), (*probes, *trained, "last_2", "last_5", "hidden_2"), (200,), five),
-        (("cats_dogs", "blood_cells"), (*probes, "finetune_all", "last_2"), (200,), three),
-        (drawn_and_ants, (*probes, *cuts), (100,), three),
-        (("pets", "cats_dogs", "blood_cells"), cuts, (200,), three),
-        # Between them, and fewer still.
-        (drawn_and_ants, (*probes, *cuts), (5, 20), three),
-        (two, (*trained, "last_2"), (5, 20), three),
-        (("pets",), ("last_1", "last_3"), (50,), three),
-        (("pets", "ants_bees"), ("finetune_all", "last_2"), (100,), three),
+    every = tuple(DATASETS)
+    drawn = ("pets", "digits")
+    larger = (
+        (("cats_dogs", "pets"), 200),
+        (("digits", "solar_cells", "blood_cells"), 100),
+        (("ants_bees",), 50),
     )
+    five, three, two = range(5), range(3), range(2)
+    sound = ("linear_probe", "last_3", "finetune_all")
+    cuts = tuple(f"cut_stage{i}" for i in (5, 7, 3, 2, 4, 6))
+    halves = ("finetune_head_not_first", "finetune_batch_norm_adapts")
+    care = ("finetune_discriminative", "gradual_unfreezing", "finetune_augmented")
+    tops = ("last_1", "last_2", "last_5", "reinit_1", "reinit_2", "reinit_3")
+    ways = ("extended_frozen", "extended_updated", "hidden_1", "hidden_2")
+    full = (FULL_SIZE,)
+    few = (10,)
+    pieces = [
+        # Few and more pictures: frozen, fine-tuned soundly, naively, and from scratch.
+        (every, sound, few, three),
+        (PHOTOGRAPHS, ("linear_probe", "last_3"), few, three, full),
+        (every, (*cuts[:3], "random_frozen", "finetune_naive"), few, three),
+        *((names, sound, (number,), three) for names, number in larger),
+        (("solar_cells", "blood_cells"), ("linear_probe",), (100,), three, full),
+        (("cats_dogs",), ("linear_probe",), (200,), three, full),
+        *((names, (*cuts[:3], "random_frozen"), (number,), three) for names, number in larger),
+        (("digits", "blood_cells"), ("scratch",), (100,), three),
+        (("cats_dogs", "pets"), ("finetune_naive",), (200,), three),
+        (("pets", "cats_dogs"), halves, few, three),
+        (drawn, ("last_1", "last_2", "last_5"), few, three),
+        (("pets",), ("last_1", "last_2", "last_5"), (50, 200), three),
+        (("pets",), sound, (50,), three),
+        (("pets",), ("scratch",), (10, 200), three),
+        (("ants_bees", "cats_dogs"), ("linear_probe",), few, three, SIZES),
+        (every, sound, few, five),
+        *((names, sound, (number,), five) for names, number in larger),
+        (drawn, ("scratch",), few, three),
+        (("pets",), tops, (10, 50), three),
+        # The rest of the depths, ways, sizes and amounts.
+        (drawn, ways, few, three),
+        (every, sound, (50,), three),
+        (every, cuts, few, three),
+        (("cats_dogs", "ants_bees"), ("finetune_all",), few, two, full),
+        (("cats_dogs", "blood_cells", "solar_cells"), ("last_3",), (200,), three, full),
+        (("pets", "cats_dogs"), care, few, three),
+        (("cats_dogs",), ("scratch",), (200,), three),
+        (every, sound, (5, 20), three),
+        (("blood_cells", "solar_cells"), (*sound, "scratch", "finetune_naive"), (200,), three),
+        (("ants_bees", "cats_dogs"), ("linear_probe",), (50,), three, SIZES),
+        *((names, cuts, (number,), three) for names, number in larger),
+        (("pets",), (*tops, "reinit_updated_2", *care), (50,), three),
+        (("pets",), (*sound, "scratch"), (1000, 2000), three),
+    ]
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 
 
-def recipe(strategy: Strategy, pictures: int) -> tuple[tuple[float, ...], int]:
-    """Learning rates to try, and epochs, for a number of training pictures.
-
-    A head alone is cheap to train and gets many epochs. What is trained from random weights
-    gets half as many epochs again as what starts from pretrained ones.
-    """
-    if strategy.trained == 0:
-        return HEAD_RATES, min(100, max(20, 6000 // pictures))
-    epochs = min(12, max(6, 1200 // pictures))
-    if strategy.trained == strategy.reinitialised:
-        return RANDOM_RATES, epochs * 3 // 2
-    return PRETRAINED_RATES, epochs
+def first_rate(strategy: Strategy) -> float:
+    """The learning rate that is tried first: about what is usual for what is trained."""
+    if strategy.trained in (0, strategy.reinitialised):
+        return 3e-3
+    return 3e-4
 
 
 @dataclass
@@ -119,6 +137,7 @@ class Trained:
     model: TransferModel
     lr: float
     epochs: int
+    steps: int
     seconds: float
     device: str
     validation_accuracy: float
@@ -140,46 +159,58 @@ class Bench:
         self.backbone, self.device, self.cache = backbone, device, cache
         self.pictures = Pictures()
 
-    def measure(self, run: Run, lr: float | None = None) -> dict:
+    def measure(self, run: Run, pilot: Mapping | None = None) -> dict:
         """Carry out one run and return its row.
 
         Parameters
         ----------
-        lr
-            The learning rate found with the pilot seed; None: find it first.
+        pilot
+            The row of the same run with the pilot seed, whose learning rate is taken; None: find
+            the rate first.
 
         Raises
         ------
         SweepError
             Where training goes wrong with each learning rate.
         """
-        if lr is not None:
-            return self._row(run, self._train(run, lr))
-        pilot = self._best_rate(run._replace(seed=PILOT_SEED))
-        trained = pilot if run.seed == PILOT_SEED else self._train(run, pilot.lr)
-        return self._row(run, trained)
+        if pilot is not None:
+            return self._row(run, self._train(run, pilot["lr"]), pilot["rates"])
+        best, tried = self._best_rate(run._replace(seed=PILOT_SEED))
+        trained = best if run.seed == PILOT_SEED else self._train(run, best.lr)
+        return self._row(run, trained, " ".join(f"{lr:g}" for lr in sorted(tried)))
 
-    def _best_rate(self, run: Run) -> Trained:
-        rates, _ = recipe(get_strategy(run.strategy, self.backbone), 1)
+    def _best_rate(self, run: Run) -> tuple[Trained, list[float]]:
+        """Try the usual rate and its neighbours, and go on until the best is not at an end."""
+        first = RATES.index(first_rate(get_strategy(run.strategy, self.backbone)))
+        scores: dict[int, tuple] = {}
         best = None
-        for lr in rates:
+        ahead = [first, first - 1, first + 1]
+        while ahead:
+            at = ahead.pop(0)
             try:
-                tried = self._train(run, lr)
+                tried = self._train(run, RATES[at])
+                scores[at] = (tried.validation_accuracy, -tried.validation_loss)
             except TrainingError as error:  # the loss is no longer a number
-                last = error
-                continue
-            score = (tried.validation_accuracy, -tried.validation_loss)
-            if best is None or score > (best.validation_accuracy, -best.validation_loss):
+                last, scores[at] = error, (-1.0, 0.0)
+                tried = None
+            leading = max(scores, key=scores.get)
+            if tried is not None and leading == at:
                 best = tried
+            if not ahead:
+                beyond = {min(scores): leading - 1, max(scores): leading + 1}
+                ahead = [beyond[leading]] if leading in beyond else []
+                ahead = [i for i in ahead if 0 <= i < len(RATES)]
+        rates = [RATES[i] for i in scores]
         if best is None:
             raise SweepError(f"{_named(run)}: no learning rate of {rates} works ({last})")
-        return best
+        return best, rates
 
     def _train(self, run: Run, lr: float) -> Trained:
         data = self.pictures.load(run)
         strategy = get_strategy(run.strategy, self.backbone)
         model = apply(strategy, self.backbone, data.classes, seed=run.seed)
-        _, epochs = recipe(strategy, len(data.train))
+        epochs = epochs_of(strategy, len(data.train), BATCH_SIZE)
+        mirror = 0.5 if DATASETS[run.dataset].mirror else 0.0
         started = time.process_time()
         history = train(
             model,
@@ -187,6 +218,7 @@ class Bench:
             epochs=epochs,
             lr=lr,
             batch_size=BATCH_SIZE,
+            augment=Augment(flip=mirror, brightness=0),
             seed=run.seed,
             device=self.device,
             cache=self.cache,
@@ -202,22 +234,21 @@ class Bench:
         return Trained(
             model,
             lr,
-            len(history),
+            epochs,
+            epochs * math.ceil(len(data.train) / BATCH_SIZE),
             time.process_time() - started if on_cpu else history.seconds,
             history.device,
             best["validation_accuracy"],
             best["validation_loss"],
         )
 
-    def _row(self, run: Run, trained: Trained) -> dict:
+    def _row(self, run: Run, trained: Trained, rates: str) -> dict:
         data, model = self.pictures.load(run), trained.model
         cache = self.cache and bool(frozen_prefix(model))
         tested = evaluate(model, data.test, cache=cache, device=self.device, progress=False)
         memory = training_memory(model, min(BATCH_SIZE, len(data.train)))
         return run._asdict() | {
-            "backbone": self.backbone.spec.name,
             "weights": model.weights or "random",
-            "size": model.image_size,
             "device": trained.device,
             "test_accuracy": round(tested.accuracy, 5),
             "validation_accuracy": round(trained.validation_accuracy, 5),
@@ -227,7 +258,9 @@ class Bench:
             "seconds": round(trained.seconds, 2),
             "peak_memory_mb": round(memory / 1e6, 2),
             "lr": trained.lr,
+            "rates": rates,
             "epochs": trained.epochs,
+            "steps": trained.steps,
             "torch": torch.__version__,
             "torchvision": version("torchvision"),
             "timm": version("timm"),
@@ -278,7 +311,6 @@ def run_sweep(
     runs: Iterable[Run],
     path: str | Path,
     *,
-    backbone: Backbone | None = None,
     device: str = "auto",
     cache: bool = True,
     say: Callable[[str], None] = print,
@@ -291,8 +323,6 @@ def run_sweep(
         In this order.
     path
         The table; made where it is not there.
-    backbone
-        None for the default network with its pretrained weights.
     say
         Gets a line of text for each run, with an estimate of the time left.
 
@@ -302,20 +332,22 @@ def run_sweep(
         At the start, where a data set or a strategy does not exist; where pictures are no longer
         those of the rows there are; at the end, where runs have failed: all others are done then.
     """
-    backbone = backbone or load_backbone()
     runs = list(runs)
-    _check(runs, backbone)
-    bench = Bench(backbone, device=device, cache=cache)
-    rows = [row for row in results.read_rows(path) if row["backbone"] == backbone.spec.name]
+    benches = {
+        name: Bench(load_backbone(name), device=device, cache=cache)
+        for name in dict.fromkeys(run.backbone for run in runs)
+    }
+    _check(runs, benches)
+    rows = results.read_rows(path)
     done = {_key(row) for row in rows}
-    left = [run for run in runs if (*run, DATASETS[run.dataset].size) not in done]
+    left = [run for run in runs if tuple(run) not in done]
     if len(left) < len(runs):
         say(f"{len(runs) - len(left)} of {len(runs)} runs have their rows in {path} already")
     left = _without_absent(left, say)
     clock, failed = _Clock(rows), []
     for number, run in enumerate(left, 1):
         try:
-            row = bench.measure(run, _known_rate(rows, run))
+            row = benches[run.backbone].measure(run, _pilot(rows, run))
         except CourseError as error:
             failed.append(f"{_named(run)}: {error}")
             say(f"[{number}/{len(left)}] failed: {failed[-1]}")
@@ -332,10 +364,10 @@ def run_sweep(
     return len(left)
 
 
-def _check(runs: list[Run], backbone: Backbone) -> None:
+def _check(runs: list[Run], benches: Mapping[str, Bench]) -> None:
     _check_datasets(run.dataset for run in runs)
-    for strategy in dict.fromkeys(run.strategy for run in runs):
-        get_strategy(strategy, backbone)
+    for strategy, backbone in dict.fromkeys((run.strategy, run.backbone) for run in runs):
+        get_strategy(strategy, benches[backbone].backbone)
     for run in runs:
         if run.train_per_class < 1 or run.seed < 0:
             raise SweepError(
@@ -364,12 +396,15 @@ def _without_absent(runs: list[Run], say) -> list[Run]:
     return [run for run in runs if run.dataset not in absent]
 
 
-def _key(row: dict) -> tuple:
-    return (*(row[name] for name in Run._fields), row["size"])
+def _key(row: Mapping) -> tuple:
+    return tuple(row[name] for name in Run._fields)
 
 
 def _named(run: Run) -> str:
-    return f"{run.dataset} {run.strategy}, {run.train_per_class} a class, seed {run.seed}"
+    return (
+        f"{run.dataset} {run.strategy}, {run.train_per_class} per class, seed {run.seed}, "
+        f"{run.size} px" + ("" if run.backbone == DEFAULT_BACKBONE else f", {run.backbone}")
+    )
 
 
 def _same_pictures(rows: list[dict], new: dict, path) -> None:
@@ -384,11 +419,10 @@ def _same_pictures(rows: list[dict], new: dict, path) -> None:
             )
 
 
-def _known_rate(rows: list[dict], run: Run) -> float | None:
-    """The learning rate that the pilot seed has found for this data set, strategy and number."""
-    pilot = run._replace(seed=PILOT_SEED)
-    size = DATASETS[run.dataset].size
-    return next((row["lr"] for row in rows if _key(row) == (*pilot, size)), None)
+def _pilot(rows: list[dict], run: Run) -> dict | None:
+    """The row with the pilot seed, whose rate holds for all seeds."""
+    pilot = tuple(run._replace(seed=PILOT_SEED))
+    return next((row for row in rows if _key(row) == pilot), None)
 
 
 class _Clock:
@@ -408,7 +442,8 @@ class _Clock:
 def _expected(rows: list[dict], run: Run) -> float:
     """Seconds of training: the mean of those known runs that are most like this one."""
     alike = (
-        lambda row: (row["dataset"], row["strategy"], row["train_per_class"]) == run[:3],
+        lambda row: _key(row)[:3] == run[:3] and row["size"] == run.size,
+        lambda row: (row["strategy"], row["size"]) == (run.strategy, run.size),
         lambda row: row["strategy"] == run.strategy,
         lambda row: True,
     )
@@ -425,6 +460,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
     parser.add_argument("--train-per-class", **whole, help="training pictures a class")
     parser.add_argument("--seed", **whole, help="default: 0 1 2")
+    parser.add_argument("--size", **whole, help="side of the pictures in pixels")
+    parser.add_argument("--backbone", nargs="+", help=f"default: {DEFAULT_BACKBONE}")
     parser.add_argument("--output", type=Path, help="the table (default: data/results/sweep.csv)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--list", action="store_true", help="show the runs, and start none")
@@ -443,9 +480,9 @@ def main(chosen) -> int:
     _check_datasets(chosen.dataset or ())
     asked = (chosen.dataset, chosen.strategy, chosen.train_per_class)
     if all(asked):
-        runs = _runs(*asked, chosen.seed or range(3))
+        runs = _runs(*asked, chosen.seed or range(3), chosen.size or (None,), chosen.backbone)
     else:
-        wanted = (*asked, chosen.seed)
+        wanted = (*asked, chosen.seed, chosen.size, chosen.backbone)
         runs = [run for run in grid() if _matches(run, wanted)]
     if not runs:
         raise SweepError(
