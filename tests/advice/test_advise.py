@@ -262,7 +262,7 @@ def test_within_its_error_of_the_line_it_is_borderline_whatever_resamples_say(
 
 
 def test_the_figure_shows_the_evidence(pets):
-    figure = pets.figure()
+    figure = advice_evidence(pets)
     left, right = figure.axes[:2]
     assert left.get_xlabel() and left.get_ylabel() and right.get_xlabel() and right.get_ylabel()
     heights = {tuple(line.get_ydata()) for line in left.get_lines()}
@@ -337,7 +337,7 @@ def test_a_huge_folder_without_training_pictures_is_refused_in_words(tmp_path, p
     ],
 )
 def test_what_cannot_work_is_said_before_measuring(photos, monkeypatch, capsys, words, said):
-    monkeypatch.setattr("tlcourse.advice.advise", None)
+    monkeypatch.setattr("tlcourse.advice.advise.advise", None)
     assert main(["advise", *(word.format(photos=photos) for word in words)]) == 2
     assert said in capsys.readouterr().err
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import CourseError
 from ..data import folders
 from ..data.catalog import NAMES, load_dataset
 from ..data.sets import ImageSet, ImageSplits
@@ -112,12 +111,6 @@ class Advice:
 
     def _near_similar(self) -> bool:
         return abs(self.similarity - SIMILAR) < _NEAR * self.similarity_error
-
-    def figure(self):
-        """Draw the evidence: probes by stage, and the place among the four cases."""
-        from ..plots import advice_evidence
-
-        return advice_evidence(self)
 
     def __str__(self) -> str:
         lines = [
@@ -361,43 +354,3 @@ def _notes(images: ImageSet, sample: ImageSet, evidence: Evidence) -> tuple[str,
             "group_by=, or they count as different ones"
         )
     return tuple(notes)
-
-
-def add_arguments(parser) -> None:
-    """Add the options of ``tlcourse advise`` to an `argparse` parser."""
-    from ..app.cli import seed_number
-
-    parser.add_argument("data", help="a folder with a folder of pictures a class, or a data set")
-    parser.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="what in a picture's path tells its source, such as the animal or the session",
-    )
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="save the evidence as PNG")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
-
-
-def main(chosen) -> int:
-    """Carry out ``tlcourse advise``.
-
-    Raises
-    ------
-    CourseError
-        Before anything is measured, where there is no folder for the figure.
-    """
-    if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
-        raise CourseError(
-            f"--figure {chosen.figure}: {chosen.figure.parent} is not a folder, or the name is "
-            "that of one; give a file in a folder that is there"
-        )
-    data = read_data(chosen.data, group_by=chosen.group_by, seed=chosen.seed)
-    found = advise(data, device=chosen.device, seed=chosen.seed)
-    print(found)
-    print(f"Measured in {found.seconds:.0f} s. It is a first guess: compare it with a rival.")
-    if chosen.figure:
-        from ..plots import png
-
-        chosen.figure.write_bytes(png(found.figure()))
-        print(f"The evidence is drawn in {chosen.figure}")
-    return 0
