@@ -48,7 +48,7 @@ from .strategies.strategy import (
     Strategy as Strategy,
     get_strategy as get_strategy,
 )
-from .study.sweep import training_memory as training_memory
+from .study.bench import training_memory as training_memory
 from .training.evaluate import (
     evaluate as evaluate,
     predict as predict,
