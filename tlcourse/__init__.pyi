@@ -53,9 +53,9 @@ from .training.evaluate import (
     evaluate as evaluate,
     predict as predict,
 )
-from .training.fit import (
+from .training.fit import fit as fit
+from .training.optimizer import (
     FrozenChangedError as FrozenChangedError,
-    fit as fit,
     make_optimizer as make_optimizer,
 )
 

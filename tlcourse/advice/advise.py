@@ -11,14 +11,12 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ..data import folders
-from ..data.catalog import NAMES, load_dataset
 from ..data.sets import ImageSet, ImageSplits
 from ..results.cases import LARGE, SIMILAR
+from .pictures import read_data
 from .probe import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
 
 NEARLY_PERFECT = 0.02
@@ -29,9 +27,6 @@ such pictures are much like those that it was trained on."""
 MARGIN = 0.03
 """By how much an earlier stage must lead to be preferred to the last one. Logistic regression makes
 more of the earlier stages than a head trained with AdamW does, by about that."""
-MOST_FILES = 5000
-"""Files of a folder that are opened to see whether they are pictures."""
-
 _UNSURE = 1.5  # a size within this factor of LARGE is borderline
 _CERTAIN = 0.95  # the share of resamples from which similarity is not borderline
 _NEAR = 1.5  # standard errors from SIMILAR up to which it is, whatever the resamples say
@@ -217,33 +212,6 @@ def advise(
         (*notes, *_notes(images, sample, evidence)),
         time.perf_counter() - started,
     )
-
-
-def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> ImageSplits:
-    """Load a data set as `tlcourse.load_dataset` does; of a huge folder, open a part only.
-
-    Parameters
-    ----------
-    group_by
-        See `tlcourse.data.folders.load_folder`.
-    """
-    options = {} if group_by is None else {"group_by": group_by}
-    if name_or_path in NAMES or not Path(name_or_path).is_dir():
-        return load_dataset(name_or_path, seed=seed, **options)
-    records = folders.scan(name_or_path)
-    photos = [photo for photo in records.photos if photo.split in ("train", None)]
-    if photos and len(records.photos) > MOST_FILES:
-        labels = np.array([photo.label for photo in photos])
-        names = np.unique(labels)  # sorted, for one generator draws for all
-        each = max(1, MOST_FILES // len(names))
-        rng = np.random.default_rng(seed)
-        drawn = [rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]
-        rows = np.sort(np.concatenate(drawn))
-        records.notes.append(
-            f"only {len(rows)} of {len(records.photos)} files were opened: more would be no news"
-        )
-        records.photos = [photos[i] for i in rows]
-    return folders.divide_records(records, seed=seed, **options)
 
 
 def recommend(

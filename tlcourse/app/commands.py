@@ -307,7 +307,8 @@ def _advise_arguments(parser: argparse.ArgumentParser) -> None:
 
 @command("advise", "measure a folder of photographs, and say what to try first", _advise_arguments)
 def advise(chosen: argparse.Namespace) -> int:
-    from ..advice.advise import advise, read_data
+    from ..advice.advise import advise
+    from ..advice.pictures import read_data
 
     if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
         raise CourseError(
