@@ -1,0 +1,164 @@
+"""Rows of activations on disk, read as if they were one array."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections import deque
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+
+import numpy as np
+
+from .shards import CacheError, Shard, reading
+from .store import Store
+
+# Of all activations in the process together: macOS allows it 256 open files by default.
+_OPEN_FILES = 128
+# Where this part of a shard's rows or more is wanted, the shard is mapped into memory; single rows
+# are read. Around each byte of a map that is touched, the kernel may bring in two megabytes, which
+# count as memory of the process until the file is unmapped.
+_MAP_FROM = 0.25
+_read_at = getattr(os, "preadv", None)  # Windows has none; there all is mapped
+live: weakref.WeakSet[Activations] = weakref.WeakSet()
+_open_files: deque[_ShardFile] = deque()  # the oldest first
+
+
+class GoneError(CacheError):
+    """A shard that was there was removed or cut short."""
+
+
+class _ShardFile(FileIO):
+    """An open shard; nothing closes it but the end of the last reference to it.
+
+    Were it closed while another thread reads it, its number could go to another shard at once, and
+    the thread would be given rows of that.
+    """
+
+    def __init__(self, path: Path, owner: dict[int, _ShardFile], number: int):
+        super().__init__(path)
+        self.owner, self.number = owner, number
+
+    def __del__(self):
+        self.close()
+
+
+class Activations:
+    """Rows of activations, in the order of the pictures; on disk until they are asked for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (rows, channels), or (rows, channels, height, width) where not pooled. With `views`, the
+        first view of every picture comes first, then the second of every picture, and so on.
+    dtype : np.dtype
+    labels : np.ndarray
+        int64 (rows,)
+    directory : Path
+        The folder of the files.
+    computed : int
+        How many rows this call had to compute; the others were found.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        shards: list[Shard],
+        positions: np.ndarray,
+        labels: np.ndarray,
+        computed: int,
+    ):
+        self.directory, self.dtype = store.directory, store.dtype
+        self.labels, self.computed = labels, computed
+        self.shape = (len(positions), *store.probe.shape[1:])
+        self._shards, self._positions = shards, positions
+        self._starts = np.cumsum([0, *(shard.shape[0] for shard in shards)])
+        self._begin()
+        # Open from now on, the rows of a cache of ordinary size stay readable when it is cleared.
+        for number in range(min(len(shards), _OPEN_FILES)):
+            self._file(number)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_files": None}  # a process of a DataLoader opens them itself
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._files: dict[int, _ShardFile] = {}
+        weakref.finalize(self, _close, self._files)
+        live.add(self)
+
+    def __repr__(self) -> str:
+        return f"Activations(shape={self.shape}, dtype={self.dtype}, computed={self.computed})"
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Read rows: an index, a slice, a list of indices or a mask, as with an array."""
+        positions = self._positions[rows]
+        if np.ndim(positions) == 0:
+            return self._gather(np.asarray([positions]))[0]
+        return self._gather(np.asarray(positions))
+
+    def numpy(self) -> np.ndarray:
+        """Read all rows into one array."""
+        return self._gather(self._positions)
+
+    def _gather(self, positions: np.ndarray) -> np.ndarray:
+        out = np.empty((len(positions), *self.shape[1:]), self.dtype)
+        owner = np.searchsorted(self._starts, positions, side="right") - 1
+        wanted = np.bincount(owner, minlength=len(self._shards))
+        within = positions - self._starts[owner]
+        mapped = wanted >= (0 if _read_at is None else _MAP_FROM) * np.diff(self._starts)
+        for number in np.flatnonzero(mapped & (wanted > 0)):
+            here = np.flatnonzero(owner == number)
+            file = self._file(number)
+            try:
+                with reading(file.name):
+                    rows = self._shards[number].rows(file)
+            except ValueError as error:  # of mmap: the file ends before the rows do
+                raise self._gone(number) from error
+            out[here] = rows[within[here]]
+        with reading(self.directory):
+            for place in np.flatnonzero(~mapped[owner]):
+                number = int(owner[place])
+                start = self._shards[number].offset + int(within[place]) * out[place].nbytes
+                file = self._file(number)  # by this name it stays open until it was read
+                if _read_at(file.fileno(), [out[place]], start) != out[place].nbytes:
+                    raise self._gone(number)
+        return out
+
+    def _file(self, number: int) -> _ShardFile:
+        # Several threads may be here: each step is whole in itself, so that no lock is needed.
+        file = self._files.get(number)
+        if file is None:
+            path = self._shards[number].path
+            try:
+                with reading(path):
+                    file = _ShardFile(path, self._files, number)
+            except FileNotFoundError as error:
+                raise self._gone(number) from error
+            self._files[number] = file
+            _open_files.append(file)
+            if len(_open_files) > _OPEN_FILES:
+                oldest = _open_files.popleft()
+                oldest.owner.pop(oldest.number, None)
+        return file
+
+    def _gone(self, number: int) -> GoneError:
+        return GoneError(
+            f"{self._shards[number].path} was removed or cut short while it was in use; run "
+            "cache_activations again, and what is missing is computed"
+        )
+
+
+def _close(owner: dict[int, _ShardFile]) -> None:
+    owner.clear()
+    for file in _open_files.copy():
+        if file.owner is owner:
+            with suppress(ValueError):  # another thread opened a file, and this was the oldest
+                _open_files.remove(file)
