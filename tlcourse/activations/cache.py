@@ -30,8 +30,7 @@ from ..base.process import pick_device
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.freezing import fingerprint, frozen_prefix
-from ..networks.preprocess import Augment, Preprocess
-from ..training.batches import input_size
+from ..networks.preprocess import Augment, Preprocess, input_size
 from .compute import Build
 from .files import CacheReadOnlyError, remove_debris
 from .housekeeping import default_directory, make_room, warn_of_old
