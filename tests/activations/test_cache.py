@@ -553,12 +553,17 @@ def test_frozen_stages_whose_batch_norm_adapts_are_refused(cache, backbone, pets
         ({"dtype": "int8"}, "float16"),
         ({"views": 4}, "augment"),
         ({"views": 0, "augment": Augment()}, "from 1"),
-        ({"views": 2, "augment": Augment(), "seed": -1}, "seed=-1"),
     ],
 )
 def test_requests_without_sense_are_explained(cache, backbone, pets, options, words):
     with pytest.raises(CacheRefusedError, match=words):
         cache(backbone, pets.train, **options)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "1", None, True])
+def test_a_seed_that_is_none_is_explained(cache, backbone, pets, seed):
+    with pytest.raises(tl.CourseError, match=f"seed={seed!r}: give a whole number"):
+        cache(backbone, pets.train, views=2, augment=Augment(), seed=seed)
 
 
 def test_without_frozen_stages_a_cut_must_be_named(cache, backbone, pets):

@@ -27,6 +27,7 @@ from torch import nn
 from .. import __version__
 from ..base.errors import CourseError
 from ..base.process import pick_device
+from ..base.seeds import check_seed
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.freezing import fingerprint, frozen_prefix
@@ -200,8 +201,7 @@ def _check(
     dtype: str,
 ) -> str:
     """Refuse what would not be the same next time; return the cut."""
-    if seed < 0:
-        raise CacheRefusedError(f"seed={seed}: give a whole number from 0")
+    check_seed(seed)
     if dtype not in DTYPES:
         raise CacheRefusedError(f"dtype={dtype!r}: choose one of {', '.join(DTYPES)}")
     if augment is not None and views is None:
