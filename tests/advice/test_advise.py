@@ -8,7 +8,8 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.advice import probe as probing
-from tlcourse.advice.advise import LARGE, Advice, advise, best_probe, read_data, recommend
+from tlcourse.advice.advise import LARGE, Advice, advise, best_probe, recommend
+from tlcourse.advice.pictures import read_data
 from tlcourse.advice.probe import Evidence, Probe, ProbeError, draw_sample, named_right, sources_of
 from tlcourse.app.cli import main
 from tlcourse.base.errors import CourseError
@@ -316,7 +317,7 @@ def test_the_command_advises_on_a_folder(photos, tmp_path, capsys):
 
 
 def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 12)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 12)
     found = advise(photos, progress=False)
     assert found.per_class == 4  # of six that are left of each class; the others are to choose by
     assert "only 12 of 20 files" in str(found)
@@ -324,7 +325,7 @@ def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):
 
 def test_which_part_of_a_huge_folder_depends_on_the_seed_alone(tmp_path, monkeypatch):
     """Neither on the order in which the classes come from a set, which changes from run to run."""
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 25)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 25)
     names = ("ant", "bee", "cat", "dog", "elk")
     paths = [f"{name}/{i:02d}.png" for name in names for i in range(20)]
     rng, expected = np.random.default_rng(3), set()
@@ -339,13 +340,13 @@ def test_which_part_of_a_huge_folder_depends_on_the_seed_alone(tmp_path, monkeyp
 
 
 def test_of_more_classes_than_files_one_of_each_is_opened(photos, monkeypatch):
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 1)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 1)
     with pytest.raises(CourseError, match="pictures: 1"):
         read_data(photos)
 
 
 def test_a_huge_folder_without_training_pictures_is_refused_in_words(tmp_path, photos, monkeypatch):
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 5)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 5)
     (tmp_path / "all" / "train").mkdir(parents=True)
     photos.rename(tmp_path / "all" / "test")
     with pytest.raises(DatasetError, match="none to train"):

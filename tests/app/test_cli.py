@@ -149,8 +149,9 @@ def test_names_make_the_terminal_do_nothing(register, capsys):
 
 def test_a_stream_for_bars_lets_them_move():
     stream = io.StringIO()
-    PlainStream(stream, bars=True).write("\r 10%\x1b[A \x1b[2J\n")
-    assert stream.getvalue() == "\r 10%\x1b[A \\x1b[2J\n"
+    for text in ("\r 10%\r\x1b[2J\x1b[A", "\n", "\x1b[A\x1b[A"):
+        PlainStream(stream, bars=True).write(text)
+    assert stream.getvalue() == "\r 10%\\r\\x1b[2J\\x1b[A\n\x1b[A\x1b[A"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that a test can send")

@@ -18,9 +18,11 @@ from tlcourse.results import table as results
 from tlcourse.strategies import apply as applying
 from tlcourse.strategies.apply import epochs_of
 from tlcourse.strategies.strategy import STRATEGIES, get_strategy
-from tlcourse.study import data as sweep_data, sweep as sweeps
+from tlcourse.study import bench, data as sweep_data, sweep as sweeps
+from tlcourse.study.bench import BATCH_SIZE, RATES, Bench, _digest_of, training_memory
 from tlcourse.study.data import DATASETS, Pictures, Run, SweepData
-from tlcourse.study.sweep import Bench, SweepError, run_sweep, training_memory
+from tlcourse.study.grid import grid
+from tlcourse.study.sweep import SweepError, run_sweep
 
 SMALL = SweepData(32, 2, 2)
 PILOT = {"lr": 3e-3, "rates": "0.001 0.003 0.01"}
@@ -49,7 +51,7 @@ def counted(monkeypatch):
         rates.append(options["lr"])
         return tl.train(*arguments, **options)
 
-    monkeypatch.setattr(sweeps, "train", train)
+    monkeypatch.setattr(bench, "train", train)
     return rates
 
 
@@ -63,7 +65,7 @@ def test_a_row_says_all_that_it_takes_to_run_it_again(small, backbone, tmp_path)
     assert row["torch"] == torch.__version__ and row["tlcourse"] == tl.__version__
     tried = [float(rate) for rate in row["rates"].split()]
     assert len(tried) >= 3 and tried[0] < row["lr"] < tried[-1]
-    assert row["epochs"] == epochs_of(get_strategy("last_1", backbone), 30, sweeps.BATCH_SIZE)
+    assert row["epochs"] == epochs_of(get_strategy("last_1", backbone), 30, BATCH_SIZE)
     assert row["steps"] == 2 * row["epochs"]
     assert "digits last_1, 3 per class, seed 1, 32 px" in said[-1] and "min left" in said[-1]
 
@@ -110,7 +112,7 @@ def test_rates_are_tried_until_the_best_is_not_at_an_end(backbone, monkeypatch, 
 
     def train(run, lr):
         tried.append(lr)
-        distance = abs(sweeps.RATES.index(lr) - sweeps.RATES.index(best))
+        distance = abs(RATES.index(lr) - RATES.index(best))
         return SimpleNamespace(validation_accuracy=-distance, validation_loss=0.0, lr=lr)
 
     monkeypatch.setattr(bench, "_train", train)
@@ -153,7 +155,7 @@ def test_ctrl_c_while_training_ends_the_sweep_without_a_row(small, backbone, mon
     def press(row):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweeps, "train", lambda *a, **o: tl.train(*a, **o, on_epoch=press))
+    monkeypatch.setattr(bench, "train", lambda *a, **o: tl.train(*a, **o, on_epoch=press))
     table = tmp_path / "sweep.csv"
     with pytest.raises(KeyboardInterrupt):
         run_sweep([Run("digits", "linear_probe", 2, 0, 32)], table, say=str)
@@ -162,10 +164,10 @@ def test_ctrl_c_while_training_ends_the_sweep_without_a_row(small, backbone, mon
 
 SWEEP = """
 import sys
-from tlcourse.study import data, sweep
+from tlcourse.study import data, grid, sweep
 data.DATASETS["digits"] = data.SweepData(32, 2, 2)
 names = ["linear_probe", "cut_stage2", "random_cut_stage2"]
-sweep.run_sweep(sweep._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
+sweep.run_sweep(grid._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
 """
 
 
@@ -226,7 +228,7 @@ def test_the_committed_rows_were_measured_on_the_pictures_of_today(dataset, repo
         repository / "data" / "results" / "sweep.csv", dataset=dataset, train_per_class=10, seed=0
     )
     data = Pictures().load(Run(dataset, "linear_probe", 10, 0, DATASETS[dataset].size))
-    assert {row["pictures_sha256"] for row in rows} == {sweeps._digest_of(data)}
+    assert {row["pictures_sha256"] for row in rows} == {_digest_of(data)}
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_counting_memory_leaves_the_model_as_it_was(backbone):
 
 
 def test_the_grid_can_be_carried_out(backbone):
-    runs = sweeps.grid()
+    runs = grid()
     assert len(set(runs)) == len(runs)
     for strategy in {run.strategy for run in runs}:
         get_strategy(strategy, backbone)
@@ -317,17 +319,17 @@ def test_the_grid_can_be_carried_out(backbone):
 
 def test_the_committed_rows_belong_to_the_grid_and_the_page_says_how_many(repository):
     rows = results.read_rows(repository / "data" / "results" / "sweep.csv")
-    grid = sweeps.grid()
-    assert {sweeps._key(row) for row in rows} <= {tuple(run) for run in grid}
+    whole = grid()
+    assert {sweeps._key(row) for row in rows} <= {tuple(run) for run in whole}
     page = (repository / "data" / "results" / "README.md").read_text(encoding="utf-8")
-    assert f"{len(rows)} of its {len(grid)} runs" in page
+    assert f"{len(rows)} of its {len(whole)} runs" in page
 
 
 def test_no_committed_rate_lies_at_the_end_of_those_tried(repository):
     for row in results.read_rows(repository / "data" / "results" / "sweep.csv"):
         tried = [float(rate) for rate in row["rates"].split()]
         inside = tried[0] < row["lr"] < tried[-1]
-        assert inside or row["lr"] in (sweeps.RATES[0], sweeps.RATES[-1]), row
+        assert inside or row["lr"] in (RATES[0], RATES[-1]), row
 
 
 def test_the_command_runs_and_lists(small, tmp_path, capsys):

@@ -7,8 +7,8 @@ from typing import TextIO
 
 # Control characters but the ends of lines and tabs, and those that turn the direction of text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-# What progress bars are made of: back to the start of the line, and up a line.
-_OF_BARS = re.compile(r"(\r|\x1b\[A)")
+# What progress bars write besides: first of all back to the start of the line; or steps up a line.
+_OF_BARS = re.compile(r"\r|(?:\x1b\[A)+\Z")
 
 
 def plain(text: str) -> str:
@@ -17,13 +17,13 @@ def plain(text: str) -> str:
 
 
 class PlainStream:
-    r"""A stream that is written to in plain text.
+    """A stream that is written to in plain text.
 
     Parameters
     ----------
     stream : text stream
     bars : bool
-        Let through what progress bars need: ``\r``, and the step up a line.
+        Let through what progress bars need.
     """
 
     def __init__(self, stream: TextIO, bars: bool = False):
@@ -31,9 +31,9 @@ class PlainStream:
 
     def write(self, text: str) -> int:
         """Write the text, escaped; return its length."""
-        parts = _OF_BARS.split(text) if self._bars else [text]
-        escaped = (part if number % 2 else plain(part) for number, part in enumerate(parts))
-        self._stream.write("".join(escaped))
+        found = _OF_BARS.match(text) if self._bars else None
+        start = found.end() if found else 0
+        self._stream.write(text[:start] + plain(text[start:]))
         return len(text)
 
     def __getattr__(self, name: str):
