@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections import deque
 from contextlib import suppress
@@ -16,11 +15,6 @@ from .store import Store
 
 # Of all activations in the process together: macOS allows it 256 open files by default.
 _OPEN_FILES = 128
-# Where this part of a shard's rows or more is wanted, the shard is mapped into memory; single rows
-# are read. Around each byte of a map that is touched, the kernel may bring in two megabytes, which
-# count as memory of the process until the file is unmapped.
-_MAP_FROM = 0.25
-_read_at = getattr(os, "preadv", None)  # Windows has none; there all is mapped
 live: weakref.WeakSet[Activations] = weakref.WeakSet()
 _open_files: deque[_ShardFile] = deque()  # the oldest first
 
@@ -111,25 +105,18 @@ class Activations:
     def _gather(self, positions: np.ndarray) -> np.ndarray:
         out = np.empty((len(positions), *self.shape[1:]), self.dtype)
         owner = np.searchsorted(self._starts, positions, side="right") - 1
-        wanted = np.bincount(owner, minlength=len(self._shards))
         within = positions - self._starts[owner]
-        mapped = wanted >= (0 if _read_at is None else _MAP_FROM) * np.diff(self._starts)
-        for number in np.flatnonzero(mapped & (wanted > 0)):
-            here = np.flatnonzero(owner == number)
+        for number in np.unique(owner):
+            here = owner == number
             file = self._file(number)
             try:
+                # Mapped anew each time: what a map has touched counts as memory of the process
+                # until it is let go, and here a file that was cut short is noticed.
                 with reading(file.name):
                     rows = self._shards[number].rows(file)
             except ValueError as error:  # of mmap: the file ends before the rows do
                 raise self._gone(number) from error
             out[here] = rows[within[here]]
-        with reading(self.directory):
-            for place in np.flatnonzero(~mapped[owner]):
-                number = int(owner[place])
-                start = self._shards[number].offset + int(within[place]) * out[place].nbytes
-                file = self._file(number)  # by this name it stays open until it was read
-                if _read_at(file.fileno(), [out[place]], start) != out[place].nbytes:
-                    raise self._gone(number)
         return out
 
     def _file(self, number: int) -> _ShardFile:

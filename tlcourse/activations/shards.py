@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,14 +21,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from safetensors import numpy as safetensors
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from ..base.errors import CourseError
 
 ENDING = ".safetensors"
 KEY = np.dtype("S32")
 MOST_HEADER = 4096
-_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "U8": np.dtype("u1")}
+_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 _verified: set[tuple] = set()
 
@@ -70,10 +70,20 @@ class Shard:
         self.path = path
         with reading(path), path.open("rb") as file:
             status = os.fstat(file.fileno())
-            self.folder, places = _read_header(file, status.st_size)
-            self.offset, self.dtype, self.shape = places["rows"]
-            self.probe = _read(file, *places["probe"])
-            self._keys = places["keys"]
+            begin = file.read(MOST_HEADER)
+        try:
+            with reading(path), safe_open(path, "numpy") as arrays:  # it checks sizes and places
+                rows, keys = arrays.get_slice("rows"), arrays.get_slice("keys")
+                self.folder = arrays.metadata()["folder"]
+                self.probe = arrays.get_tensor("probe")
+            self.shape, self.dtype = tuple(rows.get_shape()), _TYPES[rows.get_dtype()]
+            fits = 0 not in self.shape and keys.get_shape() == [self.shape[0], KEY.itemsize]
+            if not fits or keys.get_dtype() != "U8" or self.probe.dtype != np.float32:
+                raise ValueError("other arrays")
+            data = 8 + int.from_bytes(begin[:8], "little")
+            self.offset = data + json.loads(begin[8:data])["rows"]["data_offsets"][0]
+        except (SafetensorError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"{path.name} is not a shard") from error
         # The time of the last change of the inode is the system's own: no program sets it back.
         times = status.st_mtime_ns, status.st_ctime_ns
         self._state = (str(path), status.st_ino, status.st_size, *times)
@@ -85,8 +95,8 @@ class Shard:
         ------
         FileNotFoundError, CacheError
         """
-        with reading(self.path), self.path.open("rb") as file:
-            return _read(file, *self._keys).view(KEY).ravel()
+        with reading(self.path), safe_open(self.path, "numpy") as arrays:
+            return arrays.get_tensor("keys").view(KEY).ravel()
 
     def is_intact(self) -> bool:
         """Compare the bytes with the name; done once a process for a file that did not change."""
@@ -129,7 +139,7 @@ def shard_bytes(keys: np.ndarray, rows: np.ndarray, probe: np.ndarray, folder: s
         raise ValueError(f"{len(keys)} keys for {len(rows)} rows")
     key_bytes = np.ascontiguousarray(keys, KEY).view(np.uint8).reshape(len(keys), KEY.itemsize)
     arrays = {"rows": rows, "keys": key_bytes, "probe": probe}
-    return safetensors.save(
+    return save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"folder": folder}
     )
 
@@ -162,48 +172,3 @@ def reading(path: Path) -> Iterator[None]:
             "sound and was left as it is: run this again when the cause is gone, or name another "
             "folder with cache_dir=… or TLCOURSE_DATA"
         ) from error
-
-
-def _read(file: BinaryIO, offset: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    file.seek(offset)
-    data = file.read(math.prod(shape) * dtype.itemsize)
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
-def _read_header(file: BinaryIO, size: int) -> tuple[str, dict[str, tuple]]:
-    """The folder named in a shard; and of each array its place, type and shape."""
-    length = int.from_bytes(file.read(8), "little")
-    if length > min(MOST_HEADER, size - 8):
-        raise ValueError("not a shard")
-    try:
-        header = json.loads(file.read(length))
-        folder = header.pop("__metadata__")["folder"]
-        places = dict(_places(header, 8 + length, size))
-        (_, types, shape), (_, key_type, keys), (_, probe_type, _) = (
-            places[name] for name in ("rows", "keys", "probe")
-        )
-    except OSError:
-        raise
-    except Exception as error:  # of whatever kind: any bytes may stand there
-        raise ValueError("not a shard") from error
-    fits = len(places) == 3 and types != "u1" and keys == (shape[0], KEY.itemsize)
-    if not (fits and key_type == "u1" and probe_type == "<f4" and isinstance(folder, str)):
-        raise ValueError("not a shard")
-    return folder, places
-
-
-def _places(header: dict, start: int, size: int) -> Iterator[tuple[str, tuple]]:
-    end = 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        dtype, shape = _TYPES[entry["dtype"]], tuple(entry["shape"])
-        begin, stop = entry["data_offsets"]
-        numbers = (*shape, begin, stop)
-        # By type, as True is a number to Python too.
-        if not shape or any(type(n) is not int or n < 0 for n in numbers) or 0 in shape:
-            raise ValueError(name)
-        if begin != end or stop - begin != math.prod(shape) * dtype.itemsize:
-            raise ValueError(name)
-        yield name, (start + begin, dtype, shape)
-        end = stop
-    if start + end != size:
-        raise ValueError("cut short")
