@@ -6,11 +6,13 @@ A sub-command is a function that takes the parsed arguments and returns the exit
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.errors import CourseError
+from ..base.seeds import MOST_SEED
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -47,8 +49,23 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
     return parse
 
 
-seed_number = whole(0, 2**32 - 1)
-"""Parser of a seed, for argparse: NumPy's older generators take no others."""
+seed_number = whole(0, MOST_SEED)
+"""Parser of a seed, for argparse."""
+
+
+def refuse_existing(option: str, paths: Iterable[Path]) -> None:
+    """Refuse to write over what is there.
+
+    Raises
+    ------
+    CourseError
+    """
+    for path in paths:
+        if os.path.lexists(path):
+            raise CourseError(
+                f"{option}: there is {path} already, and nothing was done. Name another, or "
+                "replace it with --force"
+            )
 
 
 @command("doctor", "check this machine: versions, device, weights, data, disk")
@@ -80,6 +97,9 @@ def lab(chosen: argparse.Namespace) -> int:
     return open_lab(lesson, chosen.port, chosen.no_browser)
 
 
+_COURSE = Path("build/course")
+
+
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     from .lessons import PROFILES
 
@@ -97,11 +117,13 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--output",
         type=Path,
-        default=Path("build/course"),
-        help="folder for the executed lessons (default: %(default)s)",
+        help=f"folder for the executed lessons (default: {_COURSE}, which is replaced)",
     )
     where.add_argument(
         "--store", action="store_true", help="store the outputs in the lessons themselves"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace lessons that are in the --output folder"
     )
 
 
@@ -113,9 +135,12 @@ def run(chosen: argparse.Namespace) -> int:
     lessons = find_lessons(chosen.lessons)
     if not lessons:
         raise CourseError(f"There is no lesson in {lessons_folder()}.")
+    output = chosen.output or _COURSE
+    if chosen.output and not chosen.force:
+        refuse_existing("--output", (output / lesson.path.name for lesson in lessons))
     runs = run_course(
         lessons,
-        output=None if chosen.store else chosen.output,
+        output=None if chosen.store else output,
         store=chosen.store,
         timeout=chosen.timeout,
         profile=chosen.profile,
@@ -125,7 +150,7 @@ def run(chosen: argparse.Namespace) -> int:
     )
     print(summary(runs))
     if not chosen.store:
-        print(f"The executed lessons are in {chosen.output}.")
+        print(f"The executed lessons are in {output}.")
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
 
 
@@ -301,6 +326,7 @@ def _advise_arguments(parser: argparse.ArgumentParser) -> None:
         help="what in a picture's path tells its source, such as the animal or the session",
     )
     parser.add_argument("--figure", type=Path, metavar="FILE", help="save the evidence as PNG")
+    parser.add_argument("--force", action="store_true", help="replace the file of --figure")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
 
@@ -315,6 +341,8 @@ def advise(chosen: argparse.Namespace) -> int:
             f"--figure {chosen.figure}: {chosen.figure.parent} is not a folder, or the name is "
             "that of one; give a file in a folder that is there"
         )
+    if chosen.figure and not chosen.force:
+        refuse_existing("--figure", [chosen.figure])
     data = read_data(chosen.data, group_by=chosen.group_by, seed=chosen.seed)
     found = advise(data, device=chosen.device, seed=chosen.seed)
     print(found)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.paths import data_root
+from ..base.seeds import check_seed
 from . import fetch, folders, splits
 from .drawn import pets
 from .sets import DatasetError, ImageSet, ImageSplits
@@ -59,6 +60,7 @@ def load_dataset(
     CourseError
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
+    check_seed(seed)
     amounts = (train_per_class, validation_per_class, test_per_class)
     root = Path(root) if root is not None else data_root()
     if name_or_path in _LOADERS:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ..base.errors import TrainingError
 from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
 from ..base.progress import progress_bar
+from ..base.seeds import check_seed
 from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.heads import TransferModel
@@ -148,6 +149,7 @@ def fit(
     TrainingError
         Where model and data do not fit, or the loss is no longer a number.
     """
+    check_seed(seed)
     _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
     keep_freed_memory()
     started = time.perf_counter()
