@@ -11,7 +11,9 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.networks import backbones
-from tlcourse.networks.backbones import BACKBONES, StageError, UnknownBackboneError, WeightsError
+from tlcourse.networks.backbones import StageError, UnknownBackboneError
+from tlcourse.networks.weights import WeightsError
+from tlcourse.networks.zoo import BACKBONES
 
 LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 TORCHVISION = ["resnet18", "mobilenet_v3_small", "efficientnet_b0", "inception_v3"]

@@ -18,7 +18,7 @@ from ..base.errors import CourseError
 from ..base.progress import progress_bar
 from ..data.sets import ImageSet
 from ..data.splits import clusters
-from ..networks.backbones import load_backbone
+from ..networks.zoo import load_backbone
 
 STAGES = ("stage3", "stage4", "stage5", "stage6", "stage7", "stage8")
 """Where the pretrained network is probed."""

@@ -132,7 +132,8 @@ def device(what):
 @_check("weights")
 def weights(what):
     from ..base.errors import CourseError
-    from ..networks.backbones import BACKBONES, check_weights, load_backbone, weights_file
+    from ..networks.weights import check_weights, weights_file
+    from ..networks.zoo import BACKBONES, load_backbone
 
     default = load_backbone.__defaults__[0]
     for name, spec in BACKBONES.items():
@@ -155,7 +156,7 @@ def network(what):
     import numpy as np
     from PIL import Image
 
-    from ..networks.backbones import load_backbone
+    from ..networks.zoo import load_backbone
     from ..training.evaluate import predict
 
     backbone = load_backbone()

@@ -10,7 +10,7 @@ from ..base.paths import shared_root
 from ..data import splits
 from ..data.catalog import load_dataset
 from ..data.sets import ImageSet, ImageSplits
-from ..networks.backbones import DEFAULT_BACKBONE
+from ..networks.zoo import DEFAULT_BACKBONE
 
 
 @dataclass(frozen=True)

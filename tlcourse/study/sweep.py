@@ -29,10 +29,11 @@ from .. import __version__
 from ..base.errors import CourseError, TrainingError
 from ..base.paths import shared_root
 from ..data.sets import ImageSplits
-from ..networks.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
+from ..networks.backbones import Backbone
 from ..networks.freezing import count_parameters, frozen_prefix
 from ..networks.heads import TransferModel
 from ..networks.preprocess import Augment
+from ..networks.zoo import DEFAULT_BACKBONE, load_backbone
 from ..results import table as results
 from ..strategies.apply import apply, epochs_of, train
 from ..strategies.strategy import Strategy, get_strategy
