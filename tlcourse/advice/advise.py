@@ -19,7 +19,7 @@ from ..data import folders
 from ..data.catalog import NAMES, load_dataset
 from ..data.sets import ImageSet, ImageSplits
 from ..results.cases import LARGE, SIMILAR
-from .probe import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
+from .probe import Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
 
 NEARLY_PERFECT = 0.02
 """Share of errors of the best probe up to which there is little to gain by training more."""
@@ -198,7 +198,7 @@ def advise(
     strategy, reasons = recommend(
         size=classes * per_class,
         similarity=similarity,
-        stage=best.stage,
+        stage=None if best.stage == evidence.stages[-1] else best.stage,
         accuracy=best.accuracy,
         recognised=evidence.recognised,
     )
@@ -247,7 +247,7 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
 
 
 def recommend(
-    *, size: int, similarity: float, stage: str, accuracy: float, recognised: float
+    *, size: int, similarity: float, stage: str | None, accuracy: float, recognised: float
 ) -> tuple[str, tuple[str, ...]]:
     """Turn what was measured into a strategy: the whole rule, with its reasons.
 
@@ -258,7 +258,8 @@ def recommend(
     similarity
         See `Advice`.
     stage, accuracy
-        Of the best probe.
+        Of the best probe: where it cuts the network, None where it is the last stage; and how many
+        pictures it names rightly, in [0, 1].
     recognised
         Mean probability of the network's own first choice.
 
@@ -267,8 +268,9 @@ def recommend(
     strategy : str
     reasons : tuple of str
     """
-    frozen = "linear_probe" if stage == STAGES[-1] else f"cut_{stage}"
-    probe = f"A frozen network cut after {stage} names {accuracy:.0%} of left-out pictures rightly"
+    frozen = f"cut_{stage}" if stage else "linear_probe"
+    where = f"cut after {stage}" if stage else "with all its stages"
+    probe = f"A frozen network {where} names {accuracy:.0%} of left-out pictures rightly"
     if size < LARGE:
         return frozen, (f"{probe}; {size} pictures are few to train more than a head with.",)
     if 1 - accuracy <= NEARLY_PERFECT:

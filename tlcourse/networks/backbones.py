@@ -20,6 +20,8 @@ from ..base.errors import CourseError
 from .preprocess import Preprocess
 
 Tokens = tuple[int, int | None]
+Parts = tuple[Mapping[str, Sequence[nn.Module]], nn.Module]
+Build = Callable[[str, Mapping | None], Parts]
 CLASS_TOKEN: Tokens = (0, 1)
 
 
@@ -221,7 +223,7 @@ class BackboneSpec:
     licence: str
     sha256: str
     preprocess: Preprocess
-    build: Callable[[str, Mapping | None], tuple[Mapping[str, Sequence[nn.Module]], nn.Module]]
+    build: Build
     file: str = ""
     tokens: Tokens = CLASS_TOKEN
     classes: tuple[str, ...] | None = None

@@ -15,7 +15,7 @@ import torch
 import torchvision
 from torch import nn
 
-Parts = tuple[dict[str, list[nn.Module]], nn.Sequential]
+from .backbones import Parts
 
 
 def _classifier(*layers: nn.Module) -> nn.Sequential:

@@ -28,8 +28,15 @@ from timm.data import ImageNetInfo, infer_imagenet_subset
 from timm.models import VisionTransformer
 from torch import nn
 
-from .backbones import CLASS_TOKEN, BackboneSpec, StageError, Tokens, UnknownBackboneError
-from .cuts import Parts
+from .backbones import (
+    CLASS_TOKEN,
+    BackboneSpec,
+    Build,
+    Parts,
+    StageError,
+    Tokens,
+    UnknownBackboneError,
+)
 from .preprocess import ANY_SIDE, Preprocess
 
 _CHECKED_AT = 96  # pixels: what the stages give is compared on a small picture
@@ -130,7 +137,7 @@ def _timm_spec(name: str, architecture: str) -> BackboneSpec:
         architecture=architecture,
         library="timm",
         origin=f"https://huggingface.co/{repository}/resolve/main/{stored}" if repository else "",
-        licence=f"{about.get('license') or 'not said by timm'} (of the weights, as timm records it)",
+        licence=f"{about.get('license') or 'not said'} (of the weights, as timm records it)",
         sha256="",
         preprocess=preprocess,
         build=functools.partial(_cut_timm, options=options, side=preprocess.nearest(_CHECKED_AT)),
@@ -208,11 +215,7 @@ def _groups(ran: list[str], ends: set[str]) -> list[list[str]]:
         groups[-1].append(name)
         if name in ends:
             groups.append([])
-    rest = groups.pop()
-    if groups:
-        groups[-1] += rest
-        return groups
-    return [rest]
+    return _joined(groups)
 
 
 # ---- torchvision
@@ -229,60 +232,70 @@ def _torchvision_spec(name: str, architecture: str) -> BackboneSpec:
             )
         raise _unknown(name, architecture, known)
     weights = torchvision.models.get_model_weights(architecture).DEFAULT
+    side = max(_CHECKED_AT, *weights.meta["min_size"])
+    return torchvision_entry(name, weights, functools.partial(_cut_torchvision, side=side))
+
+
+def torchvision_entry(
+    name: str, weights: torchvision.models.WeightsEnum, build: Build
+) -> BackboneSpec:
+    """What torchvision records of some weights, with a function that cuts their network."""
+    architecture = name.rpartition("/")[2]
     transform = weights.transforms()
     (size,), (resize,) = transform.crop_size, transform.resize_size
     mean, std = transform.mean, transform.std
-    if architecture in _NORMALISED_TWICE:
+    if architecture in _NORMALISED_TWICE:  # together, that is this
         mean = std = (0.5, 0.5, 0.5)
-    with torch.device("meta"):
-        takes = _sides(_torchvision_net(architecture).eval())
+    least = max(ANY_SIDE.start, *weights.meta["min_size"])
     return BackboneSpec(
         name=name,
         architecture=architecture,
         library="torchvision",
         origin=weights.url,
         licence="BSD-3-Clause (code; trained on ImageNet, research terms)",
-        sha256=re.search(r"-([0-9a-f]{8})\.pth$", weights.url)[1],
+        sha256=re.search(r"-([0-9a-f]{8,})\.pth$", weights.url)[1],
         preprocess=Preprocess(
-            size, size / resize, transform.interpolation.value, tuple(mean), tuple(std), takes=takes
+            size,
+            size / resize,
+            transform.interpolation.value,
+            tuple(mean),
+            tuple(std),
+            takes=range(least, ANY_SIDE.stop),
         ),
-        build=functools.partial(_cut_torchvision, side=_CHECKED_AT if 96 in takes else takes[0]),
+        build=build,
     )
 
 
-def _torchvision_net(architecture: str, **options) -> nn.Module:
-    if architecture in _NORMALISED_TWICE:
-        options |= {"transform_input": False, "init_weights": False}
-    return torchvision.models.get_model(architecture, weights=None, **options)
-
-
 def _cut_torchvision(architecture: str, state: Mapping | None, side: int) -> Parts:
-    net = _torchvision_net(architecture).eval()
+    once = {"transform_input": False, "init_weights": False}
+    options = once if architecture in _NORMALISED_TWICE else {}
+    net = torchvision.models.get_model(architecture, weights=None, **options).eval()
     if state is not None:
         net.load_state_dict(state)
     top = {n: m for n, m in net.named_children() if "aux" not in n.lower()}
     heads = [n for n in top if n in ("avgpool", "dropout", "classifier", "fc", "head", "heads")]
+    body = [part for name, part in top.items() if name not in heads]
+    lists = [part for part in body if type(part) is nn.Sequential]
+    if len(lists) == 1:  # the network is one list of parts, or has one after its stem
+        i = body.index(lists[0])
+        body[i : i + 1] = lists[0]
     groups: list[list[nn.Module]] = [[]]
-    for name, part in top.items():
-        if name in heads:
-            continue
-        for layer in part if isinstance(part, nn.Sequential) and len(top) <= 4 else [part]:
-            groups[-1].append(layer)
-            pools = "Pool" in type(layer).__name__
-            if pools or next(layer.children(), None) is not None:
-                groups.append([])
-    rest = groups.pop()
-    groups = groups or [[]]
-    groups[-1] += rest
+    for layer in body:
+        groups[-1].append(layer)
+        learns = any(True for part in groups[-1] for _ in part.parameters())
+        if learns and (any(layer.children()) or "Pool" in type(layer).__name__):
+            groups.append([])
+    groups = _joined(groups)
     stages = {"stem" if i == 0 else f"stage{i}": group for i, group in enumerate(groups)}
     ends = [top[name] for name in heads if name != "avgpool"]
     average = top.get("avgpool", nn.AdaptiveAvgPool2d(1))
     x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    # Some classifiers pool or flatten by themselves, some have to be given rows.
+    ways = ([average, nn.Flatten(), *ends], [average, *ends], [*ends, nn.Flatten()])
     with torch.no_grad():
         expected = net(x)
-        # Some classifiers flatten by themselves, and some have to be given rows.
-        for between in ([nn.Flatten()], []):
-            classifier = nn.Sequential(average, *between, *ends)
+        for way in ways:
+            classifier = nn.Sequential(*way)
             try:
                 _check_cut(architecture, {**stages, "classifier": [classifier]}, x, expected)
                 return stages, classifier
@@ -292,6 +305,14 @@ def _cut_torchvision(architecture: str, state: Mapping | None, side: int) -> Par
 
 
 # ---- both
+
+
+def _joined(groups: list[list]) -> list[list]:
+    """The groups, where what comes after the end of the last stage belongs to it."""
+    *stages, rest = groups
+    if not stages:
+        return groups
+    return [*stages[:-1], stages[-1] + rest]
 
 
 def _sides(net: nn.Module) -> range:

@@ -1,23 +1,21 @@
 """The networks of the course, one entry each, and loading them by name.
 
 A new network is one more entry in `BACKBONES`: what is known of it, and a function that cuts it
-into stages, mostly one of `cuts`. Any other image classifier of timm and torchvision needs no entry:
-see `libraries`.
+into stages, mostly one of `cuts`. Any other image classifier of timm and torchvision needs no
+entry: see `libraries`.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable
 
 import timm
 import torch
 import torchvision
 
 from . import cuts
-from .backbones import Backbone, BackboneSpec, UnknownBackboneError
-from .libraries import library_spec
+from .backbones import Backbone, BackboneSpec, Build, UnknownBackboneError
+from .libraries import library_spec, torchvision_entry
 from .preprocess import Preprocess
 from .weights import WeightsError, read_weights
 
@@ -40,35 +38,8 @@ def _lite(name: str, size: int, crop: float, sha256: str) -> BackboneSpec:
     )
 
 
-def _torchvision(
-    name: str,
-    weights: str,
-    build: Callable,
-    interpolation: str = "bilinear",
-    mean: tuple[float, float, float] | None = None,
-    std: tuple[float, float, float] | None = None,
-    least: int = 32,
-) -> BackboneSpec:
-    weights = torchvision.models.get_weight(f"{weights}.IMAGENET1K_V1")
-    transform = weights.transforms()
-    (size,), (resize,) = transform.crop_size, transform.resize_size
-    return BackboneSpec(
-        name=name,
-        architecture=name,
-        library="torchvision",
-        origin=weights.url,
-        licence="BSD-3-Clause (code; trained on ImageNet, research terms)",
-        sha256=re.search(r"-([0-9a-f]{8})\.pth$", weights.url)[1],
-        preprocess=Preprocess(
-            size,
-            size / resize,
-            interpolation,
-            tuple(mean or transform.mean),
-            tuple(std or transform.std),
-            takes=range(least, 1025),
-        ),
-        build=build,
-    )
+def _torchvision(name: str, weights: str, build: Build) -> BackboneSpec:
+    return torchvision_entry(name, torchvision.models.get_weight(f"{weights}.IMAGENET1K_V1"), build)
 
 
 BACKBONES: dict[str, BackboneSpec] = {
@@ -100,7 +71,7 @@ BACKBONES: dict[str, BackboneSpec] = {
             architecture="squeezenet1_1",
             library="torchvision",
             origin="ndf",
-            licence="MIT (of the package; trained on ImageNet, research terms; by whom is not said)",
+            licence="MIT (of the package; trained on ImageNet, research terms)",
             sha256="f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
             preprocess=Preprocess(
                 227,
@@ -116,16 +87,8 @@ BACKBONES: dict[str, BackboneSpec] = {
         ),
         _torchvision("resnet18", "ResNet18_Weights", cuts.resnet),
         _torchvision("mobilenet_v3_small", "MobileNet_V3_Small_Weights", cuts.features),
-        _torchvision("efficientnet_b0", "EfficientNet_B0_Weights", cuts.features, "bicubic"),
-        # torchvision normalises twice for this one; together that is mean and std 0.5.
-        _torchvision(
-            "inception_v3",
-            "Inception_V3_Weights",
-            cuts.inception,
-            mean=_HALF,
-            std=_HALF,
-            least=75,
-        ),
+        _torchvision("efficientnet_b0", "EfficientNet_B0_Weights", cuts.features),
+        _torchvision("inception_v3", "Inception_V3_Weights", cuts.inception),
     )
 }
 
@@ -143,11 +106,12 @@ def find_spec(name: str) -> BackboneSpec:
     if "/" in name:
         library, _, architecture = name.partition("/")
         listed = BACKBONES.get(architecture)
-        if library == "torchvision" and listed and listed.origin.startswith("https://"):
+        if library == "torchvision" and listed and listed.downloaded:
             return listed  # cut and normalised by hand
         return library_spec(name)
     elsewhere = [f"{library}/{name}" for library in _libraries_with(name)]
     near = elsewhere or difflib.get_close_matches(name, BACKBONES, n=3)
+    near = near or [f"timm/{n}" for n in difflib.get_close_matches(name, timm.list_models())]
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     raise UnknownBackboneError(
         f"no network {name!r}; there are {', '.join(BACKBONES)}, and timm/NAME and "
@@ -197,8 +161,6 @@ def load_backbone(
         except (KeyError, RuntimeError) as error:
             if state is None:
                 raise
-            reason = " ".join(str(error).split())[
-                :200
-            ]  # PyTorch lists every tensor that is missing
+            reason = " ".join(str(error).split())[:200]  # PyTorch lists every missing tensor
             raise WeightsError(f"the weights of {name} do not fit its layers: {reason}") from error
     return Backbone(spec, stages, classifier, weights).eval()
