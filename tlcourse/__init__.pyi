@@ -48,14 +48,14 @@ from .strategies.strategy import (
     Strategy as Strategy,
     get_strategy as get_strategy,
 )
-from .study.sweep import training_memory as training_memory
+from .study.bench import training_memory as training_memory
 from .training.evaluate import (
     evaluate as evaluate,
     predict as predict,
 )
-from .training.fit import (
+from .training.fit import fit as fit
+from .training.optimizer import (
     FrozenChangedError as FrozenChangedError,
-    fit as fit,
     make_optimizer as make_optimizer,
 )
 

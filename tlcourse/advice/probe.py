@@ -24,6 +24,9 @@ from ..networks.zoo import load_backbone
 MOST_PICTURES = 400
 MOST_PIXELS = 128
 LEAST_PER_CLASS = 3
+FEW = 10
+"""Pictures per class on which similarity is measured, however many there are."""
+_MOST_PARTS = 5  # of so many pictures each, none of which is in two
 FOLDS = 5
 # Few pictures are divided several times, since one division of thirty says little.
 _REPEATS = ((60, 4), (150, 2))
@@ -89,17 +92,21 @@ class Evidence:
         Pretrained stages from the first to the last, then random ones.
     sources : np.ndarray
         int64 (N,): pictures of one source share a number. Bootstraps draw sources.
-    stages : tuple of str
-        All stages of the network, in order.
     recognised : float
         Mean probability that the network's own 1000-way softmax gives to its first choice: near 1
         where the pictures look like those it was trained on.
+    stages : tuple of str
+        All stages of the network, in order.
+    few : Evidence or None
+        The last pretrained stage and the random ones again, each probe fitted to `FEW` pictures per
+        class: what does not change with the amount of data.
     """
 
     probes: tuple[Probe, ...]
     sources: np.ndarray
     recognised: float
     stages: tuple[str, ...]
+    few: Evidence | None = None
 
     def of(self, weights: str) -> tuple[Probe, ...]:
         """The probes with these weights."""
@@ -245,15 +252,34 @@ def measure(
         image_size=images.image_size,
     )
     size = pretrained.spec.preprocess.nearest(min(images.image_size or MOST_PIXELS, MOST_PIXELS))
-    probes, recognised = [], 0.0
+    probes, few, recognised = [], [], 0.0
+    parts = _parts(images.labels, seed)
+    stages = pretrained.stage_names
+    last = stages[-1]
     for network, stage in progress_bar(plan, what="probing", unit="stage", enabled=progress):
         rows = cache_activations(network, images, stage, size=size, device=device, progress=False)
         features = rows.numpy().astype(np.float64)
         right = named_right(features, images.labels, sources, seed)
-        probes.append(Probe(stage, network.weights or "random", right))
-        if (network, stage) == (pretrained, pretrained.stage_names[-1]):
+        weights = network.weights or "random"
+        probes.append(Probe(stage, weights, right))
+        if network is plain or stage == last:
+            right = [named_right(features[p], images.labels[p], sources[p], seed) for p in parts]
+            few.append(Probe(stage, weights, np.concatenate(right)))
+        if (network, stage) == (pretrained, last):
             recognised = _recognised(network, rows.numpy())
-    return Evidence(tuple(probes), sources, recognised, pretrained.stage_names)
+    few = Evidence(tuple(few), sources[np.concatenate(parts)], recognised, stages)
+    return Evidence(tuple(probes), sources, recognised, stages, few)
+
+
+def _parts(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Divide pictures into parts with `FEW` of each class; one with fewer where there are not."""
+    rng = np.random.default_rng(seed)
+    order = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    count = min(_MOST_PARTS, max(1, min(len(rows) for rows in order) // FEW))
+    return [
+        np.sort(np.concatenate([rows[i * FEW : (i + 1) * FEW] for rows in order]))
+        for i in range(count)
+    ]
 
 
 def _recognised(network: Backbone, pooled: np.ndarray) -> float:

@@ -255,16 +255,42 @@ def cache(chosen: argparse.Namespace) -> int:
 
 
 def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..study.sweep import add_arguments
+    from ..networks.backbones import DEFAULT_BACKBONE
+    from ..study.data import DATASETS
 
-    add_arguments(parser)
+    whole = {"type": int, "nargs": "+", "metavar": "N"}
+    parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(DATASETS)}")
+    parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
+    parser.add_argument("--train-per-class", **whole, help="training pictures a class")
+    parser.add_argument("--seed", **whole, help="default: 0 1 2")
+    parser.add_argument("--size", **whole, help="side of the pictures in pixels")
+    parser.add_argument("--backbone", nargs="+", help=f"default: {DEFAULT_BACKBONE}")
+    parser.add_argument("--output", type=Path, help="the table (default: data/results/sweep.csv)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--list", action="store_true", help="show the runs, and start none")
 
 
 @command("sweep", "measure strategies on data sets; may be stopped at any time", _sweep_arguments)
 def sweep(chosen: argparse.Namespace) -> int:
-    from ..study.sweep import main
+    from ..results.table import read_rows, results_file
+    from ..study.grid import select
+    from ..study.sweep import run_sweep
 
-    return main(chosen)
+    runs = select(
+        chosen.dataset,
+        chosen.strategy,
+        chosen.train_per_class,
+        chosen.seed,
+        chosen.size,
+        chosen.backbone,
+    )
+    if chosen.list:
+        print(*runs, sep="\n")
+        return 0
+    path = chosen.output or results_file()
+    done = run_sweep(runs, path, device=chosen.device, say=lambda line: print(line, flush=True))
+    print(f"{done} runs done; {path} has {len(read_rows(path))} rows")
+    return 0
 
 
 def _advise_arguments(parser: argparse.ArgumentParser) -> None:
@@ -281,7 +307,8 @@ def _advise_arguments(parser: argparse.ArgumentParser) -> None:
 
 @command("advise", "measure a folder of photographs, and say what to try first", _advise_arguments)
 def advise(chosen: argparse.Namespace) -> int:
-    from ..advice.advise import advise, read_data
+    from ..advice.advise import advise
+    from ..advice.pictures import read_data
 
     if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
         raise CourseError(

@@ -48,7 +48,7 @@ def mean_places(rows) -> list[dict]:
     groups: dict[tuple, list] = {}
     for row in rows:
         groups.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
-    keys = ("size", "similarity", "similarity_error")
+    keys = ("per_class", "similarity", "similarity_error")
     return [
         {"name": name.replace("_", " ")}
         | {key: sum(row[key] for row in own) / len(own) for key in keys}
