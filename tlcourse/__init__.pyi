@@ -18,11 +18,6 @@ from .data.sets import (
     ImageSet as ImageSet,
     ImageSplits as ImageSplits,
 )
-from .networks.backbones import (
-    BACKBONES as BACKBONES,
-    load_backbone as load_backbone,
-    weights_file as weights_file,
-)
 from .networks.freezing import (
     FrozenMovedError as FrozenMovedError,
     count_parameters as count_parameters,
@@ -38,6 +33,11 @@ from .networks.preprocess import Augment as Augment
 from .networks.saving import (
     load_model as load_model,
     save_model as save_model,
+)
+from .networks.weights import weights_file as weights_file
+from .networks.zoo import (
+    BACKBONES as BACKBONES,
+    load_backbone as load_backbone,
 )
 from .strategies.apply import (
     apply as apply,

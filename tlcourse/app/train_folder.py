@@ -15,11 +15,11 @@ from ..base.errors import CourseError
 from ..data.catalog import load_dataset
 from ..data.folders import SPLIT_FOLDERS, BadFilesWarning
 from ..data.sets import DatasetError, ImageSplits
-from ..networks.backbones import load_backbone
 from ..networks.freezing import freeze
 from ..networks.heads import TransferModel, replace_head
 from ..networks.preprocess import Augment
 from ..networks.saving import save_model
+from ..networks.zoo import load_backbone
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History, fit
 from .report import Run, write_report

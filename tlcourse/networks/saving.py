@@ -11,8 +11,8 @@ from safetensors.torch import save
 
 from ..base.errors import CourseError
 from . import freezing
-from .backbones import load_backbone
 from .heads import TransferModel, replace_head
+from .zoo import load_backbone
 
 
 class ModelFileError(CourseError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..data.catalog import load_dataset
-from ..networks.backbones import load_backbone
+from ..networks.zoo import load_backbone
 from .explorer import FreezeExplorer
 
 #: Small pictures, so that a run is over in seconds on two cores.
