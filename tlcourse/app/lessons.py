@@ -1,7 +1,9 @@
 """Find the lessons and run them without a browser, with papermill: ``tlcourse run``."""
 
 import argparse
+import json
 import os
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -215,9 +217,33 @@ def _store(notebook, path: Path) -> None:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags") and "tags" not in before[cell["id"]].metadata:
             cell.metadata.pop("tags", None)
+    _drop_unseen_widgets(notebook)
     beside = path.with_suffix(".ipynb.part")
     nbformat.write(notebook, beside)
     os.replace(beside, path)
+
+
+_WIDGETS = "application/vnd.jupyter.widget-{}+json"
+
+
+def _drop_unseen_widgets(notebook) -> None:
+    """Keep the state of the widgets that an output shows, and of those they refer to."""
+    stored = notebook.metadata.get("widgets", {}).get(_WIDGETS.format("state"))
+    if stored is None:
+        return
+    seen, wanted = set(), []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            view = output.get("data", {}).get(_WIDGETS.format("view"))
+            wanted += [view["model_id"]] if view else []
+    while wanted:
+        name = wanted.pop()
+        if name in stored["state"] and name not in seen:
+            seen.add(name)
+            wanted += re.findall(r"IPY_MODEL_(\w+)", json.dumps(stored["state"][name]))
+    stored["state"] = {name: stored["state"][name] for name in stored["state"] if name in seen}
+    if not seen:
+        del notebook.metadata["widgets"]
 
 
 def run_course(lessons, *, output: Path | None = None, progress: bool = True, **options):
