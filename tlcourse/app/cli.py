@@ -132,6 +132,7 @@ def lab(chosen) -> int:
     import subprocess
 
     from .lessons import find_lessons
+    from .trust import trust_unchanged
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise CourseError(
@@ -139,6 +140,7 @@ def lab(chosen) -> int:
             'python -m pip install -c constraints.txt -e ".[lab]"'
         )
     (lesson,) = find_lessons([chosen.lesson])
+    trust_unchanged(lesson.path.parent)
     process = subprocess.Popen(lab_command(lesson.path, chosen.port, chosen.no_browser))
     while True:
         try:
@@ -154,6 +156,9 @@ def lab_command(notebook: Path, port: int | None = None, no_browser: bool = Fals
     # As the first page, not as a file to open, so that the address it prints leads there too.
     page = quote(f"/lab/tree/{notebook.parent.name}/{notebook.name}")
     words += [f"--LabApp.default_url={page}"]
+    # No pop-up about news over the first screen, and no look for updates: nothing leaves here.
+    words += ["--LabApp.news_url=None"]
+    words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     words += [f"--port={port}"] if port else []
     words += ["--no-browser"] if no_browser else []
     # In most containers one is root, and JupyterLab refuses to run as root unless told.

@@ -17,7 +17,8 @@ from ..training.fit import History
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
 from .measured import data_sets, measured_rows
-from .trainer import Trainer
+from .still import draw_choice
+from .trainer import AT_HAND, Trainer, load_at_hand
 
 
 class ExplorerError(CourseError, ValueError):
@@ -33,7 +34,8 @@ class FreezeExplorer(CourseWidget):
         A `Backbone`, or a `TransferModel`, which is observed from the start.
     data
         What the Train button trains on: an `ImageSplits`, or a function of (name of the data set,
-        pictures a class) that returns one. None: the button says what it needs.
+        pictures a class) that returns one. None: the data set that is chosen in the widget, where
+        it needs no download.
     classes
         Number of outputs shown for a `Backbone` (None: the data's, else 3).
     dataset, per_class
@@ -45,8 +47,6 @@ class FreezeExplorer(CourseWidget):
     datasets
         Data sets to choose from where `data` is a function: dicts with name, title, classes (their
         number) and sizes (pictures a class). None: those with measured results.
-    layout
-        "lesson", or "classroom": training comes right after the network, the code is folded.
 
     Attributes
     ----------
@@ -73,7 +73,6 @@ class FreezeExplorer(CourseWidget):
     run_state = traitlets.Unicode("idle").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     can_train = traitlets.Bool(False).tag(sync=True)
-    layout_name = traitlets.Enum(("lesson", "classroom"), "lesson").tag(sync=True)
 
     def __init__(
         self,
@@ -87,7 +86,6 @@ class FreezeExplorer(CourseWidget):
         epochs: int = 15,
         seconds: float = 10.0,
         datasets: Sequence[dict] | None = None,
-        layout: str = "lesson",
     ):
         if not isinstance(network, StagedNetwork):
             raise ExplorerError(
@@ -112,8 +110,7 @@ class FreezeExplorer(CourseWidget):
             choice=choice,
             measured=measured,
             datasets=list(datasets or data_sets(measured, choice)),
-            can_train=data is not None,
-            layout_name=layout,
+            can_train=data is not None or choice["dataset"] in AT_HAND,
         )
         if isinstance(network, TransferModel):
             self._followed = network
@@ -242,6 +239,7 @@ class FreezeExplorer(CourseWidget):
     def _write_model(self, _) -> None:
         if self._followed is None:
             self._count_classes()
+        self.can_train = self._data is not None or self.choice["dataset"] in AT_HAND
         if self._followed is None or not self._writing:
             return
         try:
@@ -275,21 +273,24 @@ class FreezeExplorer(CourseWidget):
 
     def train(self) -> None:
         """Train a model as shown in the background; what the Train button does."""
-        choice = self.choice
-        if self._data is None:
-            self.message = "There are no pictures: FreezeExplorer(model, data=pets)."
-            return
+        choice, data, size = self.choice, self._data or load_at_hand, self.network["size"]
 
         def prepare():
-            data = self._data
-            if not isinstance(data, ImageSplits):
-                data = data(choice["dataset"], choice["per_class"])
-            return self.build(data.classes), data
+            splits = data
+            if data is load_at_hand:
+                splits = data(choice["dataset"], choice["per_class"], size)
+            elif not isinstance(data, ImageSplits):
+                splits = data(choice["dataset"], choice["per_class"])
+            return self.build(splits.classes), splits
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:
             label += f", {choice['dataset']}, {choice['per_class']} a class"
-        self._trainer.start(label, prepare, size=self.network["size"], **self._limits)
+        self._trainer.start(label, prepare, size=size, **self._limits)
+
+    def still(self) -> bytes:
+        """The stages as chosen, as a picture."""
+        return draw_choice(self.network, self.choice, self.summary)
 
     def stop(self) -> None:
         """End the run after its present epoch."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from ..base.errors import CourseError
-from ..data.sets import ImageSplits
+from ..data.catalog import load_dataset
+from ..data.sets import DatasetError, ImageSplits
 from ..networks import freezing
 from ..networks.heads import TransferModel
 from ..training.fit import History, fit
@@ -16,6 +17,27 @@ from ..training.fit import History, fit
 RUNS_KEPT = 4
 #: Seconds between two updates of the page: with cached activations an epoch takes milliseconds.
 _UPDATE_EVERY = 0.1
+
+
+#: Data sets that need no download.
+AT_HAND = ("pets", "digits")
+
+
+def load_at_hand(name: str, per_class: int, size: int) -> ImageSplits:
+    """Open one of `AT_HAND` with few validation pictures, so that a run is over soon.
+
+    Raises
+    ------
+    DatasetError
+        Where another is named; it says how to train on one's own pictures.
+    """
+    if name not in AT_HAND:
+        raise DatasetError(
+            f"{name} is not here: choose {' or '.join(AT_HAND)}, or give your pictures with "
+            "FreezeExplorer(model, data=...)"
+        )
+    counts = {"train_per_class": per_class, "validation_per_class": 20, "test_per_class": 1}
+    return load_dataset(name, size=size, **counts)
 
 
 class Trainer:
