@@ -175,8 +175,9 @@ def test_training_that_fails_ends_in_a_message(tiny, data, message):
 def test_without_pictures_it_trains_on_a_data_set_that_needs_no_download(tiny):
     shown = FreezeExplorer(tiny, size=32, epochs=2)
     assert shown.can_train
+    choose(shown, per_class=2)
     shown.train()
-    shown.wait(60)
+    shown.wait(200)
     assert shown.message == "" and shown.trained.classes == ("Tigger", "Misty", "neither")
     shown.choice = {**shown.choice, "dataset": "ants_bees"}
     assert not shown.can_train

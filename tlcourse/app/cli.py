@@ -1,4 +1,4 @@
-"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``data``, ``cache``.
+"""The command line: ``tlcourse doctor``, ``lab``, ``demo``, ``run``, ``train``, ``data``, ``cache``.
 
 A sub-command is a function that takes the parsed arguments and returns the exit status (None for
 0), registered with :func:`command`. What takes time to import is imported inside the function, so
@@ -164,6 +164,21 @@ def lab_command(notebook: Path, port: int | None = None, no_browser: bool = Fals
     # In most containers one is root, and JupyterLab refuses to run as root unless told.
     words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return words
+
+
+def _demo_arguments(parser):
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=8866, help="0: a free one (default: %(default)s)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address only")
+
+
+@command("demo", "one page for the front of a classroom, on this machine only", _demo_arguments)
+def demo(chosen) -> int:
+    from .demo import serve_classroom
+
+    serve_classroom(chosen.port, browser=not chosen.no_browser)
+    return 0
 
 
 def _run_arguments(parser):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import traitlets
 from torch import nn
 
 from ..base.errors import CourseError
 from ..data.sets import ImageSplits
+from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel
-from ..training.fit import History
+from ..training.fit import History, fit
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
 from .measured import data_sets, measured_rows
@@ -43,7 +45,8 @@ class FreezeExplorer(CourseWidget):
     size
         Side of the pictures in pixels (None: the data's, the model's, the network's own).
     epochs, seconds
-        A run that the Train button starts ends with whichever is over first.
+        A run that the Train button starts ends with whichever is over first; the seconds count
+        from the end of the first epoch.
     datasets
         Data sets to choose from where `data` is a function: dicts with name, title, classes (their
         number) and sizes (pictures a class). None: those with measured results.
@@ -94,7 +97,7 @@ class FreezeExplorer(CourseWidget):
             )
         splits = data if isinstance(data, ImageSplits) else None
         self._data, self._size = data, size
-        self._limits = {"epochs": epochs, "seconds": seconds}
+        self._epochs, self._seconds = epochs, seconds
         self._followed: StagedNetwork | None = None
         self._writing, self._told = True, ""
         self._outputs = classes or (len(splits.classes) if splits else 3)
@@ -281,12 +284,17 @@ class FreezeExplorer(CourseWidget):
                 splits = data(choice["dataset"], choice["per_class"], size)
             elif not isinstance(data, ImageSplits):
                 splits = data(choice["dataset"], choice["per_class"])
-            return self.build(splits.classes), splits
+            model = self.build(splits.classes)
+            options = {"size": size, "cache": bool(freezing.frozen_prefix(model))}
+            # At least four steps an epoch: with one, the statistics of batch norm stay behind.
+            batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
+            options |= {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
+            return model, partial(fit, model, splits, **options)
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:
             label += f", {choice['dataset']}, {choice['per_class']} a class"
-        self._trainer.start(label, prepare, size=size, **self._limits)
+        self._trainer.start(label, prepare, seconds=self._seconds)
 
     def still(self) -> bytes:
         """The stages as chosen, as a picture."""
