@@ -1,4 +1,4 @@
-"""The command line: ``tlcourse doctor``, ``lab``, ``demo``, ``run``, ``train``, ``data``, ``cache``.
+"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``data``, ``demo`` …
 
 A sub-command is a function that takes the parsed arguments and returns the exit status (None for
 0), registered with :func:`command`. What takes time to import is imported inside the function, so

@@ -1,4 +1,4 @@
-"""One page for the front of a classroom: pictures, four ways to teach a network, what came of it."""
+"""A page for the front of a classroom: pictures, four ways to teach a network, what came of it."""
 
 from __future__ import annotations
 
