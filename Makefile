@@ -74,10 +74,10 @@ demo: $(VENV)/.lab$(CPU_STAMP)
 	$(BIN)/tlcourse demo $(DEMO_ARGS)
 
 serve-book:
-	$(BIN)/python -m tlcourse.app.serve build/book/_build/html
+	$(BIN)/tlcourse site build/book/_build/html
 
 wall: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/python -m tlcourse.plots.wall build
+	$(BIN)/tlcourse wall build
 
 bench: $(VENV)/.bench$(CPU_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -130,11 +130,15 @@ def folded(exercise) -> str:
 
 def results_page(page: str) -> str:
     """Fill in the tables of measured results, each with the command that makes its rows."""
-    from tlcourse.results.table import load_results, results_file, summarise
+    from tlcourse.results.table import ResultsError, load_results, summarise
 
     tables = []
-    if results_file().is_file():
-        for dataset in sorted({row["dataset"] for row in load_results()}):
+    try:
+        stored = load_results()
+    except ResultsError as error:
+        print(f"No measured tables: {error}", file=sys.stderr)
+    else:
+        for dataset in sorted({row["dataset"] for row in stored}):
             tables.append(f"## {TITLES.get(dataset, dataset)}\n")
             rows = summarise(load_results(dataset=dataset), by=("strategy", "train_per_class"))
             amounts = sorted({row["train_per_class"] for row in rows}, key=_amount)

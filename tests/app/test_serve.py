@@ -23,6 +23,7 @@ from tornado.httpserver import HTTPServer
 from tornado.websocket import websocket_connect
 
 from tlcourse.app import demo, serve
+from tlcourse.app.cli import main
 from tlcourse.base.errors import CourseError
 
 TOKEN = "secret-of-this-test"
@@ -270,5 +271,5 @@ def test_a_taken_port_is_named(page):
 
 
 def test_a_folder_without_pages_is_named(tmp_path, capsys):
-    assert serve.main([str(tmp_path)]) == 2
+    assert main(["site", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err

@@ -16,7 +16,7 @@ from tlcourse.base.errors import TrainingError
 from tlcourse.base.process import keep_freed_memory
 from tlcourse.data.folders import BadFilesWarning
 from tlcourse.networks.preprocess import Augment
-from tlcourse.training.fit import FrozenChangedError, make_optimizer
+from tlcourse.training.optimizer import FrozenChangedError, make_optimizer
 
 
 @pytest.fixture(scope="module")

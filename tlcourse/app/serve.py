@@ -7,11 +7,9 @@ machine, and where a model stands behind a page, it has to carry a token too.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hmac
 import ipaddress
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -151,21 +149,3 @@ def serve_folder(folder: Path, port: int) -> None:
     app = application([handler], token=None, port=port)
     address = f"http://{ADDRESS}:{sockets[0].getsockname()[1]}/"
     run(sockets, app, lambda: print(f"{folder} is at {address} (Ctrl-C ends it)", flush=True))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """`python -m tlcourse.app.serve FOLDER`."""
-    parser = argparse.ArgumentParser(description="Serve a folder of pages to this machine only.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--port", type=int, default=8000)
-    chosen = parser.parse_args(arguments)
-    try:
-        serve_folder(chosen.folder, chosen.port)
-    except CourseError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

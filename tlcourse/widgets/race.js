@@ -4,7 +4,7 @@ import { svg } from "./dom.js";
 
 const DASHES = ["", "12 6", "3 6", "14 5 3 5"];
 const [WIDTH, HEIGHT] = [640, 268];
-const BOX = { left: 54, right: 236, top: 14, bottom: 56 };
+const BOX = { left: 54, right: 262, top: 14, bottom: 56 };
 const LINE = 25;
 
 export const colour = (run) => `run-${run.id % 4}`;
