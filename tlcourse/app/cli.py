@@ -14,7 +14,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from .. import __version__
 from ..base.errors import CourseError
 from ..base.terminal import PlainStream
-from . import commands
+from . import commands, page_commands  # noqa: F401  importing the second registers its commands
 
 READER_GONE = 128 + 13  # as the shell says it of programs that end by SIGPIPE
 

@@ -5,8 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
+from ..base.progress import progress_bar
 from .photo import Problem, check_photo
 
 
@@ -33,8 +32,7 @@ class Records:
 def check(records, problems):
     """Return the pictures that can be read; the others go to ``problems``."""
     good = []
-    # The bar shows itself only where it takes longer than two seconds.
-    for photo in tqdm(records.photos, "checking pictures", delay=2, leave=False):
+    for photo in progress_bar(records.photos, what="checking pictures", unit="picture"):
         problem = check_photo(records.folder / photo.path)
         if problem is None:
             good.append(photo)
