@@ -1,6 +1,5 @@
 """What each lesson gives to take along in plain PyTorch runs alone, without this package."""
 
-import os
 import subprocess
 import sys
 
@@ -8,10 +7,25 @@ import pytest
 from lesson_form import Notebook, lines_of, source
 
 import tlcourse as tl
+from tlcourse.app.lessons import find_lessons
 
 TAG = "plain-pytorch"
-#: `import tlcourse` fails after this line, as it does where the package is not installed.
-WITHOUT_THE_PACKAGE = "import sys\n\nsys.modules['tlcourse'] = None\n"
+#: Runs the scripts of all lessons in one process, which imports PyTorch once. Each has a folder and
+#: names of its own; `import tlcourse` fails, as it does where the package is not installed.
+RUN_ALL = """
+import os, sys, traceback
+from pathlib import Path
+
+sys.modules["tlcourse"] = None
+for folder in map(Path, sys.argv[1:]):
+    os.chdir(folder)
+    ended = "done"
+    try:
+        exec(compile(Path("script.py").read_text("utf-8"), folder.name, "exec"), {})
+    except BaseException:
+        ended = traceback.format_exc()
+    Path("ended.txt").write_text(ended, "utf-8")
+"""
 
 
 def tagged(lesson):
@@ -38,28 +52,36 @@ def given(tmp_path_factory):
     }
 
 
-def run(script, folder):
-    (folder / "script.py").write_text(script, encoding="utf-8")
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True
-    )
+@pytest.fixture(scope="module")
+def ended(given, tmp_path_factory, repository):
+    """How the script of each lesson ended, by the lesson's name: "done", or a traceback."""
+    names = "".join(f"{name} = {value!r}\n" for name, value in given.items())
+    scripts = {
+        lesson.name: "\n\n".join([names, *map(source, tagged(lesson))])
+        for lesson in find_lessons(folder=repository / "notebooks")
+    }
+    scripts["uses the package"] = "import tlcourse"
+    folders = {name: tmp_path_factory.mktemp("alone") for name in scripts}
+    for name, folder in folders.items():
+        (folder / "script.py").write_text(scripts[name], encoding="utf-8")
+    command = [sys.executable, "-W", "ignore", "-c", RUN_ALL, *map(str, folders.values())]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return {name: (at / "ended.txt").read_text(encoding="utf-8") for name, at in folders.items()}
+
+
+@pytest.mark.slow
+def test_it_runs_without_the_package(lesson, ended):
+    assert ended[lesson.name] == "done", ended[lesson.name]
+
+
+@pytest.mark.slow
+def test_the_package_is_out_of_reach(ended):
+    assert "ModuleNotFoundError" in ended["uses the package"]
 
 
 def test_every_lesson_ends_with_some(lesson):
     cells = tagged(lesson)
     assert 1 <= len(cells) <= 2, f"tag one or two cells {TAG!r}"
     assert 10 <= sum(lines_of(cell) for cell in cells) <= 30
-    assert "The same in plain PyTorch" in [text for _, _, text in Notebook.read(lesson.path).headings]
-
-
-def test_it_runs_without_the_package(lesson, given, tmp_path):
-    names = "".join(f"{name} = {value!r}\n" for name, value in given.items())
-    cells = [source(cell) for cell in tagged(lesson)]
-    done = run("\n\n".join([WITHOUT_THE_PACKAGE + names, *cells]) + "\n", tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def test_the_package_is_out_of_reach(tmp_path):
-    done = run(WITHOUT_THE_PACKAGE + "import tlcourse\n", tmp_path)
-    assert "ModuleNotFoundError" in done.stderr
+    headings = [text for _, _, text in Notebook.read(lesson.path).headings]
+    assert headings.index("The same in plain PyTorch") < headings.index("Recap")

@@ -10,10 +10,10 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from tlcourse.base.errors import CourseError
+from tlcourse.base.lesson import PROFILES
 from tlcourse.base.paths import lessons_folder
 from tlcourse.data.catalog import NAMES
 
-PROFILES = ("smoke", "lesson", "full")
 #: What each lesson's first code cell, tagged ``parameters``, defines.
 PARAMETERS = ("profile", "device", "dataset", "seed")
 

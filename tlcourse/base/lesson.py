@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import CourseError
-from .process import keep_freed_memory, pick_device
+
+if TYPE_CHECKING:
+    import torch
 
 PROFILES = ("smoke", "lesson", "full")
 
@@ -60,6 +60,9 @@ def lesson_setup(
     TrainingError
         Where the device is not there.
     """
+    # Here, because the command line needs `PROFILES` and does not wait for PyTorch.
+    from .process import keep_freed_memory, pick_device
+
     if profile not in PROFILES:
         raise CourseError(
             f"profile={profile!r} is not one of {', '.join(PROFILES)}; correct the lesson's first "
