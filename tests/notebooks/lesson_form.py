@@ -140,7 +140,7 @@ def title(nb):
 
 
 def opening(nb):
-    """What one will be able to do, what it needs, how long it takes: before the first code."""
+    """What one will be able to do and what it needs: before the first code."""
     aims = nb.section("what you will be able to do")
     if aims is None:
         yield "add a heading 'What you will be able to do' with two to four bullets"
@@ -150,6 +150,12 @@ def opening(nb):
     before = "\n".join(text for i, text in nb.prose if i < first_code)
     if not re.search(r"\b(needs?|you need|prerequisites?)\b", before, re.I):
         yield "say before the first code cell what the lesson needs"
+
+
+def duration(nb):
+    """It says how long it takes, which is what `minutes_of` says, and 30 minutes at most."""
+    first_code = nb.code[0][0] if nb.code else len(nb.cells) + 1
+    before = "\n".join(text for i, text in nb.prose if i < first_code)
     minutes = minutes_of(nb)
     rounded = max(5, 5 * round(minutes / 5))
     if not (stated := re.search(r"\b(\d+) minutes\b", before)):
@@ -303,6 +309,7 @@ def compared_outputs(nb):
 RULES = (
     title,
     opening,
+    duration,
     parameters,
     stored_in_own_profile,
     cell_lengths,
