@@ -15,11 +15,11 @@ from urllib.parse import quote
 from tqdm.auto import tqdm
 
 from ..base.errors import CourseError
+from ..base.lesson import PROFILES
 from ..base.paths import lessons_folder
 from ..data.catalog import NAMES
 from .trust import trust_unchanged
 
-PROFILES = ("smoke", "lesson", "full")
 #: What each lesson's first code cell, tagged ``parameters``, defines.
 PARAMETERS = ("profile", "device", "dataset", "seed")
 
