@@ -2,7 +2,7 @@
 
 A lesson keeps its exercises in one file, ``lesson_NN.py``, as values of :class:`Exercise`::
 
-    from tlcourse.exercises import Exercise, expect_number
+    from tlcourse.exercises import Exercise, expect_number, lesson_summary
 
     def _outputs(answer):
         number = expect_number(answer, "the number of outputs", whole=True, low=1)
@@ -14,51 +14,74 @@ A lesson keeps its exercises in one file, ``lesson_NN.py``, as values of :class:
     q1 = Exercise(
         title="How many outputs?",
         question="Set `answer` to the number of outputs that the new layer needs.",
-        hints=["One output a class.", "'neither' is a class too."],
+        hints=["What is there one output of?", "'neither' is a class too."],
         solution="answer = 3",
-        wrong=[
-            ("the old layer", "answer = 1000"),
-            ("forgot 'neither'", "answer = 2"),
-            ("a text", "answer = 'three'"),
-        ],
+        explanation="One output a class: Tigger, Misty, and neither of them.",
         check=_outputs,
         takeaway="The last layer has one output for each class, and 'neither' is one of them.",
     )
 
+    summary = lesson_summary(__name__)
+
 A check returns ``None`` when the answer is right. When it is not, it returns the message (or raises
-:class:`NotYet` with it) that says what is wrong without giving the answer away. The tests call
-:func:`verify` on every exercise: the reference solution must pass, every wrong answer must not.
+:class:`NotYet` with it) that says what is wrong without giving the answer away. A function is
+judged by :func:`compare`: against a reference, on random cases. Right and wrong answers of every
+exercise stand in the tests, which also change the reference solution in small ways: the check has
+to take the first and refuse the rest.
 """
 
 import html
+import linecache
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tlcourse.exercises import running
 from tlcourse.exercises.answers import (
     NotYet,
     describe,
     expect_choice,
+    expect_function,
+    expect_letter,
     expect_number,
+    expect_numbers,
     expect_trained,
+    expect_truth,
     expect_type,
     left_blank,
-    own_fault,
-    randomness_kept,
+    read_number,
+    read_text,
+    read_whole,
 )
+from tlcourse.exercises.comparing import compare, same
+from tlcourse.exercises.running import call
+from tlcourse.exercises.summary import Summary, lesson_summary
 
 __all__ = [
     "CheckResult",
     "Exercise",
     "NotYet",
+    "Summary",
+    "call",
+    "compare",
     "describe",
     "expect_choice",
+    "expect_function",
+    "expect_letter",
     "expect_number",
+    "expect_numbers",
     "expect_trained",
+    "expect_truth",
     "expect_type",
-    "verify",
+    "lesson_summary",
+    "open_question",
+    "read_number",
+    "read_text",
+    "read_whole",
+    "same",
+    "single_choice",
 ]
 
 _HEADINGS = {True: "Right", False: "Not yet", None: "Not answered yet"}
@@ -85,17 +108,20 @@ class CheckResult:
         The title of the exercise.
     tripped : bool
         The check could not cope with the answer: most often it is of a wrong type.
+    handed_in : bool
+        An open question, which has a rubric and no right answer.
     """
 
     passed: bool | None
     message: str
     title: str = ""
     tripped: bool = False
+    handed_in: bool = False
 
     @property
     def heading(self) -> str:
-        """``Right``, ``Not yet`` or ``Not answered yet``."""
-        return _HEADINGS[self.passed]
+        """``Right``, ``Not yet``, ``Not answered yet`` or ``Handed in``."""
+        return "Handed in" if self.handed_in else _HEADINGS[self.passed]
 
     def __str__(self) -> str:
         about = f" ({self.title})" if self.title else ""
@@ -115,20 +141,31 @@ class Exercise:
     title, question : str
         Text; what stands in backticks is shown as code.
     hints : sequence of str
-        From a nudge to nearly there; at least two.
+        From a nudge to nearly there; at least two, and none of them the solution.
     solution : str
         Source of the reference solution. It defines what `names` lists.
-    wrong : sequence of (str, str)
-        At least three plausible wrong answers, each a label and its source.
+    explanation : str
+        Shown with the solution: why it is right.
     check : callable
         Takes the answers, in the order of `names`. Returns None when they are right; otherwise
-        returns a message, or raises `NotYet` with it.
+        returns a message, or raises `NotYet` with it. It gets deep copies.
     names : sequence of str
         What the learner hands to ``check``: the variables or functions that the sources define.
     setup : str
         Source that defines what the lesson has at hand by then, as small as it can be.
     takeaway : str
         Shown with a right answer.
+    options : mapping of str to str
+        Of a single choice: the text of each option, by its letter.
+    is_open : bool
+        There is no right answer: `takeaway` is a rubric.
+
+    Attributes
+    ----------
+    solved : bool
+        Whether a check has passed.
+    tries, hints_seen : int
+    solution_seen : bool
     """
 
     def __init__(
@@ -138,31 +175,37 @@ class Exercise:
         question: str,
         hints: Sequence[str],
         solution: str,
-        wrong: Sequence[tuple[str, str]],
+        explanation: str,
         check: Callable[..., str | None],
         names: Sequence[str] = ("answer",),
         setup: str = "",
         takeaway: str = "",
+        options: Mapping[str, str] | None = None,
+        is_open: bool = False,
     ):
         self.title = title
         self.question = question
         self.hints = tuple(hints)
         self.reference = solution.strip()
-        self.wrong = tuple(wrong)
+        self.explanation = explanation
         self.names = tuple(names)
         self.setup = setup
         self.takeaway = takeaway
+        self.options = dict(options or {})
+        self.is_open = is_open
+        self.solved = self.solution_seen = False
+        self.tries = self.hints_seen = 0
         self._judge = check
-        self._hints_shown = 0
 
     def __repr__(self) -> str:
-        return f"{self.title}: {self.question}"
+        return "\n".join([f"{self.title}: {self.question}", *_listed(self.options)])
 
     def _repr_html_(self) -> str:
-        return _box(self.title, self.question, _COLOURS[None])
+        items = "".join(f"<li>{_inline(line)}</li>" for line in _listed(self.options))
+        return _box(self.title, self.question, _COLOURS[None], f"<ul>{items}</ul>" * bool(items))
 
     def check(self, *answers: Any) -> CheckResult:
-        """Say whether the answers are right. Never raises.
+        """Say whether the answers are right. Never raises, and ends after ten seconds.
 
         Parameters
         ----------
@@ -175,12 +218,14 @@ class Exercise:
             Already shown.
         """
         result = self.judge(*answers)
+        self.tries += result.passed is not None
+        self.solved = self.solved or result.passed is True
         heading = f"{result.heading}: {self.title}"
         _show(str(result), _box(heading, result.message, _COLOURS[result.passed]))
         return result
 
     def judge(self, *answers: Any) -> CheckResult:
-        """Do what :meth:`check` does, and show nothing."""
+        """Do what :meth:`check` does, and neither show nor count it."""
         if len(answers) != len(self.names):
             asked = ", ".join(f"`{name}`" for name in self.names)
             return self._result(False, f"`check` takes {asked}; it was given {len(answers)}.")
@@ -189,128 +234,159 @@ class Exercise:
             where = ", ".join(f"`{name}`" for name in blank)
             return self._result(None, f"Put your answer in place of the `...` in {where}.")
         try:
-            with randomness_kept():
-                message = self._judge(*answers)
+            with running.randomness_kept():
+                message = running.within(
+                    running.LIMIT, lambda: self._judge(*running.apart(answers))
+                )
             if message is None:
                 return self._result(True, self.takeaway or "That is it.")
             if not isinstance(message, str) or not message:
                 raise TypeError(f"the check returned {describe(message)}, not a message")
-        except (Exception, SystemExit) as error:  # a learner's function may do anything
-            if message := own_fault(error, answers):
-                return self._result(False, message)
-            if isinstance(error, NotYet):
-                return self._result(False, str(error))
-            return self._could_not_look(answers, error)
+        except NotYet as error:
+            return self._result(False, str(error))
+        except running.TookTooLong:
+            message = (
+                f"This was still running after {running.LIMIT:g} seconds, so it was given up. Is "
+                "there a loop that never ends, or more work than is asked for?"
+            )
+        except (Exception, SystemExit) as error:  # an object of the learner's may do anything
+            own = getattr(self._judge, "__code__", None)
+            file = own.co_filename if own else ""
+            if running.learners_line(error, file) is not None:
+                return self._result(False, running.fault(error, self.names[0], file))
+            text = running.could_not_look(self.names, answers, error)
+            return self._result(False, text, tripped=True)
         return self._result(False, message)
 
-    def hint(self) -> None:
-        """Show the next hint; after the last one, the last one again."""
-        number = min(self._hints_shown + 1, len(self.hints))
-        heading = f"Hint {number} of {len(self.hints)}: {self.title}"
+    def hint(self, number: int | None = None) -> None:
+        """Show the next hint, or the one with this number, counted from 1.
+
+        After the last one the last one again; ``hint(1)`` shows the first again.
+        """
+        most = len(self.hints)
+        if number is None:
+            again = self.hints_seen == most
+            number = min(self.hints_seen + 1, most)
+        else:
+            again = False
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+            text = f"There are {most} hints: `hint(1)` to `hint({most})`."
+            _show(text, _box(f"Hints: {self.title}", text, _COLOURS[None]))
+            return
+        heading = f"Hint {number} of {most}: {self.title}"
         text = self.hints[number - 1]
-        if self._hints_shown == len(self.hints):
+        if again:
             text += " (That was the last hint. `solution()` shows one way to do it.)"
-        self._hints_shown = number
+        self.hints_seen = max(self.hints_seen, number)
         _show(f"{heading}. {text}", _box(heading, text, _COLOURS[None]))
 
     def solution(self) -> None:
-        """Show the reference solution: folded in a notebook, in full as plain text."""
+        """Show a solution and why it is one: folded in a notebook, in full as plain text."""
+        self.solution_seen = True
         heading = f"Solution: {self.title}"
         code = f"<pre><code>{html.escape(self.reference)}</code></pre>"
-        folded = f"<details><summary>{_inline(heading)}</summary>{code}</details>"
-        _show(f"{heading}\n\n{self.reference}", folded)
-
-    def self_test(self) -> Iterator[tuple[str, bool | None, CheckResult]]:
-        """Run the reference solution, each wrong answer, and answers that no one should give.
-
-        Yields
-        ------
-        label : str
-        expected : bool or None
-            What ``passed`` should be.
-        result : CheckResult
-        """
-        yield "unanswered", None, self.judge(*[...] * len(self.names))
-        yield "reference solution", True, self.judge(*self.run(self.reference))
-        for label, source in self.wrong:
-            yield label, False, self.judge(*self.run(source))
-        for odd in (None, object(), float("nan"), _EqualsEverything(), _stops):
-            label = f"odd answer: {describe(odd)}"
-            yield label, False, self.judge(*[odd] * len(self.names))
+        prose = f"<p>{_inline(self.explanation)}</p>"
+        folded = f"<details><summary>{_inline(heading)}</summary>{code}{prose}</details>"
+        _show(f"{heading}\n\n{self.reference}\n\n{self.explanation}", folded)
 
     def run(self, source: str) -> list[Any]:
         """Run `setup` and then `source`; return the answers that they define, as `names` asks."""
         namespace: dict[str, Any] = {"__name__": "exercise"}
         exec(compile(self.setup, f"<setup of {self.title}>", "exec"), namespace)
-        exec(compile(source, f"<answer to {self.title}>", "exec"), namespace)
+        file = f"<answer to {self.title}>"
+        # As in a kernel, a message about a fault can quote the line.
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        exec(compile(source, file, "exec"), namespace)
         return [namespace[name] for name in self.names]
 
     def _result(self, passed: bool | None, message: str, tripped: bool = False) -> CheckResult:
-        return CheckResult(passed, message, self.title, tripped)
-
-    def _could_not_look(self, answers: Sequence[Any], error: BaseException) -> CheckResult:
-        got = ", ".join(
-            f"`{name}` is {describe(a)}" for name, a in zip(self.names, answers, strict=True)
-        )
-        message = (
-            f"This could not be checked: {got}, and looking at it ended in "
-            f"{type(error).__name__}. Is it the kind of object that the question asks for?"
-        )
-        return self._result(False, message, tripped=True)
+        handed_in = self.is_open and passed is True
+        return CheckResult(passed, message, self.title, tripped, handed_in)
 
 
-class _EqualsEverything:
-    """Passes a check that only compares with ``==``."""
+def single_choice(
+    *,
+    title: str,
+    question: str,
+    options: Sequence[tuple[str, str | None]],
+    hints: Sequence[str],
+    explanation: str,
+    takeaway: str,
+) -> Exercise:
+    """Make a question with exactly one right letter.
 
-    def __eq__(self, other):
-        return True
-
-    __hash__ = None
-
-
-def _stops(*args, **kwargs):
-    raise RuntimeError("stopped on purpose")
-
-
-def verify(exercise: Exercise) -> None:
-    """Assert that an exercise is fit for learners; used by the tests of every lesson.
-
-    Raises
-    ------
-    AssertionError
-        Lists all that is wrong: a check that passes a wrong answer, refuses the reference solution,
-        trips over a plausible wrong answer or gives the number asked for away; too few hints or
-        wrong answers.
+    Parameters
+    ----------
+    title, question, hints, explanation, takeaway
+        As of :class:`Exercise`.
+    options : sequence of (str, str or None)
+        The text of each option, from 'a' on, and what to say to someone who chooses it; None marks
+        the one that is right. Put it at another place each time.
     """
-    faults = []
-    if len(exercise.hints) < 2:
-        faults.append("give at least two hints")
-    if len({source.strip() for _, source in exercise.wrong}) < 3:
-        faults.append("give at least three different wrong answers")
-    sources = dict(exercise.wrong)
-    # Short numbers turn up in any message by chance; from three digits on it is no accident.
-    secrets = [str(a) for a in exercise.run(exercise.reference) if isinstance(a, (int, float))]
-    secrets = [text for text in secrets if len(text) >= 3 and text not in exercise.question]
-    for label, expected, result in exercise.self_test():
-        if result.passed is not expected:
-            faults.append(f"{label}: expected passed={expected}, got: {result}")
-        elif label in sources and result.tripped:
-            faults.append(f"{label}: say what is wrong instead of: {result.message}")
-        elif label in sources:
-            for secret in secrets:
-                if secret in result.message and secret not in sources[label]:
-                    faults.append(f"{label}: the message gives {secret} away: {result.message}")
-    assert not faults, f"{exercise.title}: " + "; ".join(faults)
+    texts = dict(zip("abcdefgh", (text for text, _ in options), strict=False))
+    replies = dict(zip(texts, (reply for _, reply in options), strict=True))
+    (right,) = (letter for letter, reply in replies.items() if reply is None)
+
+    def check(answer: Any) -> str | None:
+        return replies[expect_letter(answer, texts)]
+
+    return Exercise(
+        title=title,
+        question=question,
+        hints=hints,
+        solution=f'answer = "{right}"',
+        explanation=explanation,
+        check=check,
+        takeaway=takeaway,
+        options=texts,
+    )
+
+
+def open_question(
+    *, title: str, question: str, hints: Sequence[str], solution: str, rubric: Sequence[str]
+) -> Exercise:
+    """Make a question that is answered in a few sentences, and judged by oneself or a teacher.
+
+    Parameters
+    ----------
+    solution : str
+        A text that meets the rubric.
+    rubric : sequence of str
+        What a good answer says; a point each.
+    """
+
+    def check(answer: Any) -> str | None:
+        text = expect_type(answer, str, "the answer")
+        words = {word.casefold() for word in re.findall(r"[^\W\d_]{2,}", text)}
+        if len(words) < 12:
+            return f"That is {len(words)} different words. Say it in two or three whole sentences."
+        return None
+
+    points = " ".join(f"({number}) {point}" for number, point in enumerate(rubric, 1))
+    return Exercise(
+        title=title,
+        question=question,
+        hints=hints,
+        solution=f'answer = """{solution}"""',
+        explanation=f"A point for each of these: {points}",
+        check=check,
+        takeaway=f"Nobody can check this for you. Give yourself a point for each of these: {points}",
+        is_open=True,
+    )
+
+
+def _listed(options: Mapping[str, str]) -> list[str]:
+    return [f"{letter}: {text}" for letter, text in options.items()]
 
 
 def _inline(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
-def _box(heading: str, text: str, colour: str) -> str:
+def _box(heading: str, text: str, colour: str, more: str = "") -> str:
     return (
         f'<div role="status" style="border-left: 4px solid {colour}; padding: 0.3em 0.8em;">'
-        f"<strong>{_inline(heading)}</strong><br>{_inline(text)}</div>"
+        f"<strong>{_inline(heading)}</strong><br>{_inline(text)}{more}</div>"
     )
 
 
