@@ -25,6 +25,7 @@ def compare(
     say: str,
     none: bool = False,
     show: Callable[..., str] | None = None,
+    atol: float = 1e-6,
 ) -> None:
     """Ask that a function gives what the reference gives, in every case.
 
@@ -50,6 +51,8 @@ def compare(
         Whether None is a result like any other.
     show : callable, optional
         Puts the arguments into words; by default each is described.
+    atol : float
+        How far numbers may be apart.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def compare(
         got = call(function, name, *copy.deepcopy(list(given)), none=none)
         silent = silent and got is None
         got = got if got is None else read(got, f"what `{name}` gives {_shown(given, show)}")
-        if not same(got, right(*copy.deepcopy(list(given)))):
+        if not same(got, right(*copy.deepcopy(list(given))), atol):
             failed.append((given, got))
     if not failed:
         return

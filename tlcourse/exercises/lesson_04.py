@@ -144,11 +144,14 @@ def _rows(classes: int, number: int, seed: int, marked: bool) -> tuple[torch.Ten
     Where they are `marked`, a row has a column of its own: the gradient that a step used tells
     which rows were in its batch.
     """
-    centres = torch.randn(classes, 24, generator=torch.Generator().manual_seed(classes))
+    centres = torch.randn(classes, 10, generator=torch.Generator().manual_seed(classes))
     y = torch.arange(classes).repeat_interleave(number)
     generator = torch.Generator().manual_seed(seed)
-    x = centres[y] + 0.7 * torch.randn(len(y), 24, generator=generator)
-    own = torch.eye(classes * _EACH) if marked else torch.zeros(len(y), classes * _EACH)
+    x = centres[y] + 0.5 * torch.randn(len(y), 10, generator=generator)
+    own = torch.zeros(len(y), classes * _EACH)
+    if marked:
+        own = 0.1 * torch.eye(classes * _EACH)
+        y[::12] = (y[::12] + 1) % classes  # so that no row is ever learnt for good
     return torch.cat([x, own], 1), y
 
 
@@ -186,7 +189,7 @@ def _train(answer):
         if steps and (complaint := _wrong_loop(steps, table, y)):
             return complaint
         right = float((logits.argmax(1) == unseen_y).float().mean())
-        if right < 0.9:
+        if right < 0.85:
             return (
                 f"On new rows it is right for {right:.0%}, where nearly all can be had. Do rows "
                 "and labels still belong together? Does every batch end with an update?"
@@ -238,7 +241,7 @@ def _wrong_loop(steps, table, y):
 
 
 def _in_batch(grad, number):
-    return torch.nonzero(grad[:, -number:].abs().amax(0) > 1e-12).flatten().tolist()
+    return torch.nonzero(grad[:, -number:].abs().amax(0) > 0).flatten().tolist()
 
 
 q3 = Exercise(

@@ -20,6 +20,14 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 
 
 @cache
+def _start():
+    pets = tl.load_dataset(
+        "pets", train_per_class=8, validation_per_class=8, test_per_class=1, size=32
+    )
+    return tl.load_backbone(), pets
+
+
+@cache
 def fine_tune(rate: float):
     """Fine-tune the last stage on a few small pets, with all stages below from the cache.
 
@@ -33,11 +41,9 @@ def fine_tune(rate: float):
     History
         Of six epochs; the same at every call.
     """
-    pets = tl.load_dataset(
-        "pets", train_per_class=8, validation_per_class=8, test_per_class=1, size=48
-    )
-    model = tl.apply("last_1", tl.load_backbone(), pets.classes)
-    options = {"batch_size": 12, "device": "cpu", "progress": False}
+    backbone, pets = _start()
+    model = tl.apply("last_1", backbone, pets.classes)
+    options = {"batch_size": 24, "device": "cpu", "progress": False}
     return tl.train(model, pets, epochs=6, lr=rate, **options)
 
 

@@ -17,8 +17,8 @@ from tlcourse.exercises.networks import moved, planted_backbone, striped_splits,
 # the offered ones at which they can.
 _OFFERS = (
     (("stage2",), ("stem", "stage2", "stage4"), "stage2"),
-    (("stem",), ("stem", "stage1", "stage3"), "stem"),
-    (("stage4", "stage5"), ("stage1", "stage3", "stage5"), "stage5"),
+    (("stem",), ("stem", "stage3"), "stem"),
+    (("stage4", "stage5"), ("stage1", "stage5"), "stage5"),
 )
 
 

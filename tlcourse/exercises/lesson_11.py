@@ -63,9 +63,9 @@ def _exact(function):
     sizes = np.array([12, 4, 4, 4, 4, 4, 4, 4])
     sources = np.repeat(np.arange(8), sizes)
     labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])[sources]
-    side = 2.0 * labels - 1
-    side[sources == 0] = 1
-    rows = np.column_stack([4 * side, 0.1 * rng.normal(size=len(side))]).astype(np.float32)
+    kind = 10.0 * (sources == 0)
+    side = np.where(sources == 0, 1.0, 8.0 * labels - 4) + 0.1 * rng.normal(size=len(labels))
+    rows = np.column_stack([side, kind]).astype(np.float32)
     found = call(function, "honest_accuracy", rows, labels, sources)
     found = expect_number(found, "what it returns")
     right = 28 / 40
