@@ -1,6 +1,7 @@
 """Exercises of lesson 00, start here."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from tlcourse.exercises import (
 from tlcourse.exercises.networks import expect_logits, moved, noise, tensors
 
 
-def _chance(answer):
+def _chance(answer: Any) -> str | None:
     number = expect_number(answer, "the accuracy", low=0)
     if number > 1:
         return f"{number:g} is above 1: give a share of all pictures, not a percentage or a count."
@@ -71,7 +72,7 @@ def _shares(value, name):
     return shares
 
 
-def _recall(answer):
+def _recall(answer: Any) -> str | None:
     compare(
         answer,
         "share_right",
@@ -152,7 +153,7 @@ def _margin(probabilities, labels):
     return int(given.argmax())
 
 
-def _worst(answer):
+def _worst(answer: Any) -> str | None:
     compare(
         answer,
         "worst_mistake",
@@ -179,7 +180,7 @@ def _worst(answer):
                 "That is where the true class was least probable. The name that was given counts.",
             ),
         ],
-        say="Of the pictures that were named wrongly, which was named with the highest probability?",
+        say="Of the pictures that were named wrongly, which has the highest probability?",
         show=lambda p, y: f"{len(y)} pictures of {p.shape[1]} classes",
     )
 
@@ -221,7 +222,7 @@ def _pretrained():
     return tl.load_backbone("efficientnet_lite0")
 
 
-def _four_pets(model):
+def _four_pets(model: Any) -> str | None:
     if getattr(model, "head", None) is None or not hasattr(model, "classes"):
         raise NotYet("Build `my_model` from `backbone` with `tl.replace_head`.")
     names = [str(name).strip().casefold() for name in model.classes]

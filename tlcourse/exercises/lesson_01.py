@@ -1,5 +1,7 @@
 """Exercises of lesson 01, the pretrained network."""
 
+from typing import Any
+
 import torch
 from torchvision.models import ResNet18_Weights
 
@@ -52,7 +54,7 @@ def _chosen_only(z, classes, count):
     return [(classes[int(i)], p) for p, i in zip(shares, places, strict=True)]
 
 
-def _top(answer):
+def _top(answer: Any) -> str | None:
     compare(
         answer,
         "top",
@@ -121,7 +123,7 @@ def top(logits, classes, count):
 )
 
 
-def _espresso(answer):
+def _espresso(answer: Any) -> str | None:
     number = expect_number(answer, "the output's number", whole=True, low=0, high=999)
     names = ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
     if names[number] != "espresso":
@@ -155,7 +157,7 @@ q2 = Exercise(
 )
 
 
-def _first_layer(answer):
+def _first_layer(answer: Any) -> str | None:
     number = expect_number(answer, "the number of weights", whole=True, low=1)
     if number == 32 * 3 * 3:
         return "Each filter looks at three colours. You counted its 3 x 3 places once."
@@ -233,7 +235,7 @@ def _usual(pixels):
     return (pixels.permute(2, 0, 1).float() / 255 - mean) / std
 
 
-def _prepare(answer):
+def _prepare(answer: Any) -> str | None:
     compare(
         answer,
         "prepare",

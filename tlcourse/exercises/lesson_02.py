@@ -1,6 +1,7 @@
 """Exercises of lesson 02: replace the softmax."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from tlcourse.exercises import (
 from tlcourse.exercises.networks import expect_logits, expect_module
 
 
-def _count(answer):
+def _count(answer: Any) -> str | None:
     number = expect_number(answer, "the number of parameters", whole=True, low=1)
     inputs, outputs = 512, 5
     if number == inputs * outputs:
@@ -65,7 +66,7 @@ def _networks():
     yield nn.Sequential(nn.Linear(8, 20), nn.GELU(), nn.Linear(20, 1000)), 7
 
 
-def _replace_last(answer):
+def _replace_last(answer: Any) -> str | None:
     function = expect_function(answer, "replace_last")
     torch.manual_seed(0)
     for network, classes in _networks():
@@ -157,7 +158,7 @@ def _probabilities(value, name):
     return found.numpy()
 
 
-def _softmax(answer):
+def _softmax(answer: Any) -> str | None:
     compare(
         answer,
         "softmax",

@@ -1,30 +1,25 @@
 """Exercises of lesson 05: more data, fewer frozen layers."""
 
 from collections.abc import Mapping
-from functools import cache
+from typing import Any
 
 import numpy as np
-import torch
 
 import tlcourse as tl
 from tlcourse.exercises import (
     Exercise,
-    NotYet,
-    call,
     compare,
-    describe,
     expect_choice,
-    expect_function,
     expect_number,
-    expect_trained,
     expect_type,
     lesson_summary,
     read_text,
 )
-from tlcourse.exercises.networks import STAGES, expect_module, moved, noise, small_backbone, tensors
+from tlcourse.exercises.checks_05 import pair_is_fair
+from tlcourse.exercises.networks import STAGES, small_backbone
 
 
-def _mine(answer):
+def _mine(answer: Any) -> str | None:
     mine = expect_type(answer, tl.Strategy, "the answer")
     network = small_backbone()
     kept, trained = mine.kept(network), mine.trained_stages(network)
@@ -91,7 +86,7 @@ def _rates_down(stages, top, decay, shift=0):
     return {name: top * decay ** (len(stages) - i + shift) for i, name in enumerate(stages)}
 
 
-def _rates(answer):
+def _rates(answer: Any) -> str | None:
     compare(
         answer,
         "rates_of",
@@ -140,7 +135,7 @@ def rates_of(stages, top, decay):
 )
 
 
-def _cached(under_last_3, under_gradual):
+def _cached(under_last_3: Any, under_gradual: Any) -> str | None:
     options = ("none", *STAGES)
     first = expect_choice(under_last_3, options, "under_last_3")
     second = expect_choice(under_gradual, options, "under_gradual")
@@ -204,7 +199,7 @@ def _ahead(a, b):
     return "b" if all(x < y for x, y in zip(a, b, strict=True)) else "open"
 
 
-def _verdict(answer):
+def _verdict(answer: Any) -> str | None:
     compare(
         answer,
         "verdict",
@@ -259,72 +254,6 @@ def verdict(a, b):
 )
 
 
-@cache
-def _known():
-    # Which weights these are does not matter: they stand for pretrained ones.
-    backbone = tl.load_backbone(weights=None, seed=77)
-    backbone.weights = "imagenet"
-    torch.manual_seed(0)
-    for name, buffer in backbone.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
-            buffer.add_(0.2 * torch.rand_like(buffer))
-    return backbone
-
-
-def _fair(answer):
-    function = expect_function(answer, "fair_pair")
-    backbone, classes = _known(), ("tigger", "misty", "neither")
-    known = tensors(backbone)
-    pair = call(function, "fair_pair", backbone, classes, 3)
-    if moved(backbone, known):
-        return "The backbone itself has changed. Both models should be copies."
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        return f"Return two models, the pretrained one first; it gave {describe(pair)}."
-    first, second = (expect_module(model, "each of the two") for model in pair)
-    if {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}:
-        return "The two share parameters: training one would train the other."
-    for model, name in ((first, "the pretrained one"), (second, "its rival")):
-        expect_trained(model, ("stages.stage7", "stages.stage8", "head"), name)
-    return _differ_in_more(tensors(first), tensors(second), known) or _drift(first, second)
-
-
-def _differ_in_more(first, second, known):
-    if set(first) != set(second):
-        return "The two are not of the same shape: stages or hidden layers differ."
-    for name, value in first.items():
-        top = name.startswith(("stages.stage7.", "stages.stage8."))
-        if name.startswith("stages.") and not torch.equal(value, known[name]):
-            return f"In the pretrained one, '{name}' is not what the backbone has."
-        if name.startswith("head.") and not torch.equal(value, second[name]):
-            return "The heads start from different weights: that is a second difference."
-        if name.startswith("stages.") and not top and not torch.equal(value, second[name]):
-            return f"Below stage7 the rival should be the same, but '{name}' differs."
-        if top and value.ndim == 4:
-            own = second[name]
-            alike = torch.corrcoef(torch.stack([value.flatten(), own.flatten()]))[0, 1]
-            if not torch.isfinite(alike) or abs(alike) > 0.2:
-                return f"In the rival, '{name}' does not start from random weights."
-        if top and name.endswith(("running_mean", "running_var")):
-            plain = torch.zeros_like(value) if name.endswith("mean") else torch.ones_like(value)
-            if not torch.equal(second[name], plain):
-                return f"In the rival, '{name}' is left over from other weights."
-    return None
-
-
-def _drift(first, second):
-    said = []
-    for model in (first.train(), second.train()):
-        before = tensors(model)
-        with torch.no_grad():
-            model(noise(2, size=32))
-        said.append(set(moved(model, before)))
-    if any(not name.startswith(("stages.stage7.", "stages.stage8.")) for name in said[0] | said[1]):
-        return "Batch norm below stage7 follows the batches. What is frozen should stay."
-    if said[0] != said[1]:
-        return "Batch norm of the trained stages follows the batches in one of the two only."
-    return None
-
-
 q5 = Exercise(
     title="Construct a fair rival",
     question="What are pretrained weights worth in the last two stages? Write `fair_pair(backbone, "
@@ -347,7 +276,7 @@ def fair_pair(backbone, classes, seed):
     "backbone, and the same seed gives the same first head.",
     names=("fair_pair",),
     setup="import tlcourse as tl",
-    check=_fair,
+    check=pair_is_fair,
     takeaway="Train both on `draw(10, seed)` with the same options, and compare them seed by seed "
     "with your `verdict`.",
 )

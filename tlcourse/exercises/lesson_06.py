@@ -1,5 +1,7 @@
 """Exercises of lesson 06: general to specific."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -31,7 +33,7 @@ def _pixels(labels, seed, size):
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _probe(answer):
+def _probe(answer: Any) -> str | None:
     function = expect_function(answer, "cut_and_probe")
     known = np.tile([0, 1], 30)
     asked = np.random.default_rng(3).permutation(known)
@@ -113,7 +115,7 @@ def _positions(value, name):
     return found
 
 
-def _nearest(answer):
+def _nearest(answer: Any) -> str | None:
     compare(
         answer,
         "nearest",
@@ -170,7 +172,7 @@ def nearest(features, query, count):
 )
 
 
-def _prices(co_adaptation, specificity):
+def _prices(co_adaptation: Any, specificity: Any) -> str | None:
     first = expect_number(co_adaptation, "co_adaptation")
     second = expect_number(specificity, "specificity")
     if abs(first) > 1 or abs(second) > 1:

@@ -1,5 +1,7 @@
 """Exercises of lesson 07: small and similar."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -55,7 +57,7 @@ _RATES = (
 )
 
 
-def _choose(answer):
+def _choose(answer: Any) -> str | None:
     function = expect_function(answer, "choose_rate")
     A = torch.arange(30.0)[:, None].repeat(1, 4)
     for number, (rates, counts, sure) in enumerate(_RATES):
@@ -135,7 +137,7 @@ def _kept(accuracies, losses):
     return scores.index(max(scores)) + 1
 
 
-def _epoch(answer):
+def _epoch(answer: Any) -> str | None:
     compare(
         answer,
         "epoch_to_keep",

@@ -2,6 +2,7 @@
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def _loss(rate: float) -> float:
         return math.inf
 
 
-def _broken(answer):
+def _broken(answer: Any) -> str | None:
     number = expect_number(answer, "`broken_at`", low=0)
     rate = next((r for r in RATES if math.isclose(r, number, rel_tol=1e-6)), None)
     if rate is None:
@@ -103,7 +104,7 @@ def _amounts():
         yield int(total), int(rng.integers(1, total))
 
 
-def _megabytes(answer):
+def _megabytes(answer: Any) -> str | None:
     compare(
         answer,
         "megabytes",

@@ -1,5 +1,7 @@
 """Exercises of lesson 09: small and different."""
 
+from typing import Any
+
 import numpy as np
 
 from tlcourse.exercises import (
@@ -22,7 +24,7 @@ _OFFERS = (
 )
 
 
-def _cut(answer):
+def _cut(answer: Any) -> str | None:
     function = expect_function(answer, "find_cut")
     for number, (useful, stages, right) in enumerate(_OFFERS):
         network = planted_backbone(useful=useful)
@@ -119,7 +121,7 @@ def _own_error(accuracies, errors):
     return next(s for s, a in accuracies.items() if a + errors[s] >= top)
 
 
-def _earliest(answer):
+def _earliest(answer: Any) -> str | None:
     cases = [case for _, case in zip(range(40), _tables(), strict=False)]
     compare(
         answer,
@@ -158,8 +160,8 @@ def earliest_cut(accuracies, errors):
     bar = accuracies[best] - errors[best]
     return next(stage for stage, accuracy in accuracies.items() if accuracy >= bar)
 """,
-    explanation="The bar is the best accuracy less its own error. A dict keeps its order, so `next` "
-    "returns the earliest stage that reaches the bar; the best one always does.",
+    explanation="The bar is the best accuracy less its own error. A dict keeps its order, so "
+    "`next` returns the earliest stage that reaches the bar; the best one always does.",
     names=("earliest_cut",),
     check=_earliest,
     takeaway="Stages that cannot be told apart are level: the earlier cut is smaller and quicker.",
@@ -191,7 +193,8 @@ q3 = single_choice(
         "Which pictures, and which stages, does the comparison speak of?",
     ],
     explanation="Only the start of the last two stages differs, so only of that it speaks: on "
-    "digits, what these had learnt is worse than nothing. The stages below were pretrained in both.",
+    "digits, what these had learnt is worse than nothing. The stages below were pretrained in "
+    "both.",
     takeaway="A comparison speaks of what differs in it, and of the pictures it was made with.",
 )
 

@@ -1,5 +1,7 @@
 """Exercises of lesson 10: large and different."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -8,7 +10,6 @@ from tlcourse.exercises import (
     Exercise,
     call,
     compare,
-    describe,
     expect_function,
     lesson_summary,
     read_number,
@@ -40,7 +41,7 @@ def _zero_based(accuracies, target):
     return None if found is None else found - 1
 
 
-def _epochs_to(answer):
+def _epochs_to(answer: Any) -> str | None:
     compare(
         answer,
         "epochs_to",
@@ -113,7 +114,7 @@ def _turned(first, second, target, seconds):
     return _saved(second, first, target, seconds)
 
 
-def _seconds_saved(answer):
+def _seconds_saved(answer: Any) -> str | None:
     compare(
         answer,
         "seconds_saved",
@@ -198,7 +199,7 @@ q3 = single_choice(
 )
 
 
-def _fresh(answer):
+def _fresh(answer: Any) -> str | None:
     function = expect_function(answer, "fresh")
     model = small_model(5)
     for module in model.modules():  # pretrained in every part, frozen in some

@@ -1,5 +1,7 @@
 """Exercises of lesson 11: choose a strategy."""
 
+from typing import Any
+
 import numpy as np
 
 from tlcourse.exercises import (
@@ -32,7 +34,7 @@ def _afternoons(seed, per_source, told_apart):
     return rows[order].astype(np.float32), labels[order], 100 + 7 * sources[order]
 
 
-def _honest(answer):
+def _honest(answer: Any) -> str | None:
     function = expect_function(answer, "honest_accuracy")
     for seed, told_apart, low, high, what in (
         (0, 40.0, 0.95, 1.0, "the two classes are far apart in pictures of all sources"),
@@ -160,7 +162,7 @@ def _against_others(accuracies, advised):
     return max(v for k, v in accuracies.items() if k != advised) - accuracies[advised]
 
 
-def _regret(answer):
+def _regret(answer: Any) -> str | None:
     compare(
         answer,
         "regret",
@@ -232,8 +234,9 @@ q4 = single_choice(
         "Which pictures may take part in a choice?",
         "And how many runs does it take to tell two strategies apart?",
     ],
-    explanation="Near the line the advice names two candidates. Several seeds tell them apart where "
-    "one run cannot, validation pictures choose, and the test set is opened once for the winner.",
+    explanation="Near the line the advice names two candidates. Several seeds tell them apart "
+    "where one run cannot, validation pictures choose, and the test set is opened once, for the "
+    "winner.",
     takeaway="Advice says what to try first, and a borderline case names its rival.",
 )
 

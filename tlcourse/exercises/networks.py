@@ -146,7 +146,7 @@ def planted_backbone(*, useful: Sequence[str]) -> Backbone:
 
 
 def stripes(labels: np.ndarray, seed: int, size: int = 16) -> np.ndarray:
-    """Pictures of upright (0) and level (1) stripes, uint8 (N, size, size, 3), in random colours."""
+    """Pictures of upright (0) and level (1) stripes in random colours, uint8 (N, H, W, 3)."""
     rng = np.random.default_rng(seed)
     pictures = np.empty((len(labels), size, size, 3), np.uint8)
     for i, label in enumerate(labels):
