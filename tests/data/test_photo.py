@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from tlcourse.base.errors import CourseError
+from tlcourse.data.find import find_photos
 from tlcourse.data.photo import (
     MAX_PIXELS,
     PhotoError,
     check_photo,
     decode_photo,
-    find_photos,
     read_bytes,
     read_photo,
 )

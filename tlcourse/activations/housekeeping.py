@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.paths import cache_root
-from ..data.photo import is_clutter
+from ..data.find import is_clutter
 from .store import (
     FILE_NAME,
     FOLDER_NAME,

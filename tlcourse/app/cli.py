@@ -10,13 +10,17 @@ Exit status: 0 done; 1 something was found to be wrong; 2 an error, explained on
 
 import argparse
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from .. import __version__
 from ..base.errors import CourseError
+from ..base.paths import user_path
 
 INTERRUPTED = 130
 _COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -51,6 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["TLCOURSE_DATA"] = os.path.abspath(os.path.expanduser(root))
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     chosen = build_parser(arguments).parse_args(arguments)
+    with warnings.catch_warnings(), _stopped_by_signals():
+        warnings.showwarning = _say_warning
+        return _carry_out(chosen)
+
+
+def _carry_out(chosen) -> int:
     try:
         return chosen.function(chosen) or 0
     except CourseError as error:
@@ -66,6 +76,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"Error: {error}", file=sys.stderr)
         return 2
+
+
+def _say_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as a line of the program's own: where in the source it rose helps nobody."""
+    print(f"Note: {str(message).strip().splitlines()[0]}", file=sys.stderr)
+
+
+@contextmanager
+def _stopped_by_signals():
+    """End on SIGTERM as on Ctrl-C: tidily, keeping what was learnt."""
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # signals can be caught in the main thread alone
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -174,13 +207,35 @@ def run(chosen) -> int:
     return run_from_arguments(chosen)
 
 
+def _split_folders(text: str) -> dict[str, str]:
+    """Parse ``NAME=train,OTHER=test``, or ``none``, for argparse."""
+    if text == "none":
+        return {}
+    pairs = [word.rpartition("=") for word in text.split(",")]
+    if not all(name and split for name, _, split in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like NAME=train,OTHER=test, or none")
+    return {name: split for name, _, split in pairs}
+
+
+def _add_split_folders(parser):
+    parser.add_argument(
+        "--split-folders",
+        type=_split_folders,
+        metavar="NAME=SPLIT,...",
+        help="which folders hold train, validation and test where names do not tell, or none",
+    )
+
+
 def _train_arguments(parser):
     parser.add_argument(
-        "folder", type=Path, help="FOLDER/<class>/ or FOLDER/{train,val,test}/<class>/"
+        "folder", type=user_path, help="FOLDER/<class>/ or FOLDER/{train,val,test}/<class>/"
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for the results (default: <folder's name>-model, here)"
+        "--out",
+        type=user_path,
+        help="folder for the results (default: <folder's name>-model, here)",
     )
+    _add_split_folders(parser)
     parser.add_argument(
         "--backbone", default="efficientnet_lite0", help="network (default: %(default)s)"
     )
@@ -229,6 +284,8 @@ def _data_arguments(parser):
         action = actions.add_parser(name, help=about, description=about)
         action.add_argument("name", help="a data set" if name == "fetch" else "a folder")
         action.set_defaults(action=name)
+        if name == "check":
+            _add_split_folders(action)
 
 
 def _whereabouts(name: str, root: Path) -> str:
@@ -239,8 +296,6 @@ def _whereabouts(name: str, root: Path) -> str:
 
 @command("data", "list data sets, fetch one, or check a folder of photographs", _data_arguments)
 def data(chosen) -> int:
-    import warnings
-
     from ..base.paths import data_root
     from ..data.catalog import NAMES, load_dataset
     from ..data.sets import DatasetError
@@ -252,14 +307,18 @@ def data(chosen) -> int:
         return 0
     if chosen.action == "fetch" and chosen.name not in NAMES:
         raise DatasetError(f"no data set {chosen.name!r}; there are {', '.join(NAMES)}")
-    if chosen.action == "check" and not Path(chosen.name).is_dir():
+    if chosen.action == "check" and not user_path(chosen.name).is_dir():
         raise DatasetError(
             f"{chosen.name!r} is not a folder, and check looks at a folder of photographs; a data "
             f"set ({', '.join(NAMES)}) is described by: tlcourse data fetch NAME"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # describe() lists the same files
-        splits = load_dataset(chosen.name if chosen.action == "fetch" else Path(chosen.name))
+        if chosen.action == "fetch":
+            splits = load_dataset(chosen.name)
+        else:
+            folder = user_path(chosen.name)
+            splits = load_dataset(folder, split_folders=chosen.split_folders)
     print(splits.describe())
     return 1 if splits.problems else 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from tlcourse.base.errors import CourseError
+from tlcourse.base.files import write_whole
 from tlcourse.base.paths import lessons_folder
 from tlcourse.data.catalog import NAMES
 
@@ -215,9 +216,7 @@ def _store(notebook, path: Path) -> None:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags") and "tags" not in before[cell["id"]].metadata:
             cell.metadata.pop("tags", None)
-    beside = path.with_suffix(".ipynb.part")
-    nbformat.write(notebook, beside)
-    os.replace(beside, path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 def run_course(lessons, *, output: Path | None = None, progress: bool = True, **options):

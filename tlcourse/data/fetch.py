@@ -25,8 +25,8 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from ..base.errors import CourseError
-from .folders import scan
-from .photo import find_photos
+from .find import find_photos
+from .layout import scan
 from .photo_checks import Photo, Records
 
 HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
