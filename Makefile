@@ -78,7 +78,7 @@ serve-book:
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/book/_build/html 8000
 
 wall: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/python -m tlcourse.plots.wall build
+	$(BIN)/tlcourse wall build
 
 bench: $(VENV)/.bench$(CPU_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

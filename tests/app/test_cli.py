@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlcourse.app import cli
-from tlcourse.app.cli import lab_command, main
+from tlcourse.app import commands
+from tlcourse.app.cli import main
+from tlcourse.app.lessons import lab_command
 from tlcourse.base.errors import CourseError
 
 
@@ -30,8 +31,8 @@ def photos(tmp_path):
 @pytest.fixture
 def register(monkeypatch):
     """Register a sub-command for one test."""
-    monkeypatch.setattr(cli, "_COMMANDS", list(cli._COMMANDS))
-    return cli.command
+    monkeypatch.setattr(commands, "COMMANDS", list(commands.COMMANDS))
+    return commands.command
 
 
 def test_help_lists_the_commands_and_imports_nothing_heavy():
@@ -111,8 +112,8 @@ def test_an_unexpected_error_is_not_hidden(register):
 
 def test_a_reader_that_leaves_early_is_no_error():
     code = (
-        "import sys\nfrom tlcourse.app import cli\n"
-        "@cli.command('talk', 'talk')\ndef talk(_):\n"
+        "import sys\nfrom tlcourse.app import cli, commands\n"
+        "@commands.command('talk', 'talk')\ndef talk(_):\n"
         "    for i in range(100_000):\n        print('a line of text', i)\n"
         "sys.exit(cli.main(['talk']))\n"
     )
@@ -129,8 +130,8 @@ def test_a_reader_that_leaves_early_is_no_error():
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that a test can send")
 def test_ctrl_c_ends_a_real_process_with_130():
     code = (
-        "import sys, time\nfrom tlcourse.app import cli\n"
-        "@cli.command('wait', 'wait')\ndef wait(_):\n"
+        "import sys, time\nfrom tlcourse.app import cli, commands\n"
+        "@commands.command('wait', 'wait')\ndef wait(_):\n"
         "    print('ready', flush=True)\n    time.sleep(60)\n"
         "sys.exit(cli.main(['wait']))\n"
     )

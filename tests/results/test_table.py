@@ -11,7 +11,9 @@ from tlcourse.results.table import (
     ResultsError,
     append_row,
     load_results,
+    paired,
     read_rows,
+    results_table,
     summarise,
 )
 
@@ -231,3 +233,28 @@ def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
     assert lines[1][2] == "no seed in common" and lines[1][5:] == ["1,234,567", "1"]
     assert lines[2][2] == "-45.0 (0 of 2)"
     assert lines[3][1] == "not measured" and lines[3][-1] == "0"
+
+
+def test_one_size_per_data_set_unless_another_is_named(table):
+    for seed in range(3):
+        append_row(table, row(dataset="pets", strategy="scratch", seed=seed, size=224))
+    for seed in range(5):
+        append_row(table, row(dataset="ants", strategy="scratch", seed=seed, size=224))
+    assert {(r["dataset"], r["size"]) for r in load_results(table)} == {("pets", 3), ("ants", 224)}
+    assert len(load_results(table, dataset="pets", size=224)) == 3
+    assert {r["size"] for r in load_results(table, dataset="pets", size=[3, 224])} == {3, 224}
+
+
+def test_sizes_and_networks_are_not_compared(table):
+    append_row(table, row(dataset="pets", strategy="scratch", seed=5, size=224))
+    mixed = load_results(table, size=[3, 224])
+    for compare in (
+        summarise,
+        lambda rows: paired(rows, "linear_probe", "scratch"),
+        lambda rows: results_table(rows, ["scratch"], "scratch"),
+    ):
+        with pytest.raises(ResultsError, match=r"mix size 3 and 224"):
+            compare(mixed)
+    assert len(summarise(mixed, by=("strategy", "size"))) == 3
+    with pytest.raises(ResultsError, match="mix backbone"):
+        summarise([row(backbone="a"), row(backbone="b")])

@@ -9,8 +9,7 @@ import torch
 import tlcourse as tl
 from tlcourse.base.errors import CourseError
 from tlcourse.networks.freezing import count_parameters, fingerprint, frozen_stages
-from tlcourse.strategies import apply as applying
-from tlcourse.strategies import strategy as strategies
+from tlcourse.strategies import apply as applying, strategy as strategies
 from tlcourse.strategies.strategy import (
     ALL,
     FAMILIES,

@@ -14,8 +14,7 @@ import tlcourse as tl
 from tlcourse.app.cli import main
 from tlcourse.results import table as results
 from tlcourse.strategies.strategy import STRATEGIES, get_strategy
-from tlcourse.study import data as sweep_data
-from tlcourse.study import sweep as sweeps
+from tlcourse.study import data as sweep_data, sweep as sweeps
 from tlcourse.study.data import DATASETS, Pictures, Run, SweepData
 from tlcourse.study.sweep import Bench, SweepError, recipe, run_sweep, training_memory
 

@@ -30,8 +30,7 @@ from ..base.process import pick_device
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.freezing import fingerprint, frozen_prefix
-from ..networks.preprocess import Augment, Preprocess
-from ..training.batches import input_size
+from ..networks.preprocess import Augment, Preprocess, input_size
 from .compute import Build
 from .housekeeping import default_directory, make_room
 from .store import FORMAT, CacheError, CacheReadOnlyError, Shard, Store, folder_name, reading

@@ -27,6 +27,9 @@ RANDOM_STAGES = ("stage2", "stage4", "stage8")
 MOST_PICTURES = 400
 MOST_PIXELS = 128
 LEAST_PER_CLASS = 3
+FEW = 10
+"""Pictures per class on which similarity is measured, however many there are."""
+_MOST_PARTS = 5  # of so many pictures each, none of which is in two
 FOLDS = 5
 # Few pictures are divided several times, since one division of thirty says little.
 _REPEATS = ((60, 4), (150, 2))
@@ -95,11 +98,15 @@ class Evidence:
     recognised : float
         Mean probability that the network's own 1000-way softmax gives to its first choice: near 1
         where the pictures look like those it was trained on.
+    few : Evidence or None
+        The last pretrained stage and the random ones again, each probe fitted to `FEW` pictures per
+        class: what does not change with the amount of data.
     """
 
     probes: tuple[Probe, ...]
     sources: np.ndarray
     recognised: float
+    few: Evidence | None = None
 
     def of(self, weights: str) -> tuple[Probe, ...]:
         """The probes with these weights."""
@@ -233,15 +240,33 @@ def measure(
         image_size=images.image_size,
     )
     size = min(images.image_size or MOST_PIXELS, MOST_PIXELS)
-    probes, recognised = [], 0.0
+    probes, few, recognised = [], [], 0.0
+    parts = _parts(images.labels, seed)
+    last = pretrained.stage_names[-1]
     for network, stage in progress_bar(plan, what="probing", unit="stage", enabled=progress):
         rows = cache_activations(network, images, stage, size=size, device=device, progress=False)
         features = rows.numpy().astype(np.float64)
         right = named_right(features, images.labels, sources, seed)
-        probes.append(Probe(stage, network.weights or "random", right))
-        if (network, stage) == (pretrained, pretrained.stage_names[-1]):
+        weights = network.weights or "random"
+        probes.append(Probe(stage, weights, right))
+        if network is plain or stage == last:
+            right = [named_right(features[p], images.labels[p], sources[p], seed) for p in parts]
+            few.append(Probe(stage, weights, np.concatenate(right)))
+        if (network, stage) == (pretrained, last):
             recognised = _recognised(network, rows.numpy())
-    return Evidence(tuple(probes), sources, recognised)
+    few = Evidence(tuple(few), sources[np.concatenate(parts)], recognised)
+    return Evidence(tuple(probes), sources, recognised, few)
+
+
+def _parts(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Divide pictures into parts with `FEW` of each class; one with fewer where there are not."""
+    rng = np.random.default_rng(seed)
+    order = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    count = min(_MOST_PARTS, max(1, min(len(rows) for rows in order) // FEW))
+    return [
+        np.sort(np.concatenate([rows[i * FEW : (i + 1) * FEW] for rows in order]))
+        for i in range(count)
+    ]
 
 
 def _recognised(network, pooled: np.ndarray) -> float:

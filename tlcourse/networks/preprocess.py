@@ -123,3 +123,17 @@ class Augment:
     def fingerprint(self) -> dict:
         """Everything that the random changes depend on, but the generator, ready for JSON."""
         return {"augment": "crop-flip-brightness/1", **asdict(self)}
+
+
+def input_size(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the data's, the model's, the network's."""
+    asked = (size, getattr(images, "image_size", None), getattr(model, "image_size", None))
+    return next((s for s in asked if s is not None), model.spec.preprocess.size)
+
+
+def size_as_trained(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the model's, the data's, the network's.
+
+    What was trained on pictures of one size is judged and used on pictures of that size.
+    """
+    return input_size(model, images, size or getattr(model, "image_size", None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -152,7 +153,8 @@ def load_results(path: str | Path | None = None, **wanted) -> list[dict]:
         None for the results that come with the course.
     wanted
         Columns with the value, or the values, to keep: ``dataset="pets"``,
-        ``train_per_class=[10, 50]``.
+        ``train_per_class=[10, 50]``. Where `size` (pixels) or `backbone` is not named, the one that
+        most rows of a data set have is kept: pictures of different sizes are not compared.
 
     Returns
     -------
@@ -172,11 +174,38 @@ def load_results(path: str | Path | None = None, **wanted) -> list[dict]:
             f"no column {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}"
         )
     choices = {column: _choices(column, value) for column, value in wanted.items()}
-    rows = read_rows(path)
+    rows = _usual(read_rows(path), [name for name in ("backbone", "size") if name not in wanted])
     found = [row for row in rows if all(row[name] in choices[name] for name in choices)]
     if not found:
         raise ResultsError(_nothing(rows, choices, path))
     return found
+
+
+def _usual(rows: list[dict], columns: Iterable[str]) -> list[dict]:
+    """The rows that have, of each column, the value that most rows of their data set have."""
+    for column in columns:
+        counts: dict[str, Counter] = {}
+        for row in rows:
+            counts.setdefault(row["dataset"], Counter())[row[column]] += 1
+        most = {dataset: count.most_common(1)[0][0] for dataset, count in counts.items()}
+        rows = [row for row in rows if row[column] == most[row["dataset"]]]
+    return rows
+
+
+def _refuse_mixed(rows: Sequence[Mapping], by: Sequence[str] = ()) -> None:
+    """Refuse to compare pictures of different sizes, or different networks, as if they were one."""
+    for column in ("size", "backbone"):
+        seen: dict[str, set] = {}
+        for row in rows:
+            if column in row and column not in by:
+                seen.setdefault(row.get("dataset", ""), set()).add(row[column])
+        if mixed := next((values for values in seen.values() if len(values) > 1), None):
+            raise ResultsError(
+                f"these rows mix {column} "
+                + " and ".join(map(str, sorted(mixed)))
+                + "; choose one "
+                f"with load_results({column}=...), or summarise by {column!r} too"
+            )
 
 
 def _choices(column: str, value) -> tuple:
@@ -207,6 +236,8 @@ def summarise(
         In order of first appearance: the columns of `by`, and of `value` the mean, low (least),
         high (greatest) and n (number of rows).
     """
+    rows = list(rows)
+    _refuse_mixed(rows, by)
     groups: dict[tuple, list[float]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in by), []).append(row[value])
@@ -232,6 +263,7 @@ def paired(rows: Sequence[Mapping], first: str, second: str) -> list[float]:
     list of float
         Differences of test accuracy, from -1 to 1, for the seeds that both have, in their order.
     """
+    _refuse_mixed(rows)
     a, b = (
         {r["seed"]: r["test_accuracy"] for r in rows if r["strategy"] == SAME_AS.get(name, name)}
         for name in (first, second)
@@ -286,6 +318,7 @@ def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
         difference from the recipe in points over the seeds that both have and for how many of them
         it is ahead, seconds and megabytes (means), trained parameters, number of seeds.
     """
+    _refuse_mixed(rows)
     named = dict(strategies) if isinstance(strategies, Mapping) else {s: s for s in strategies}
     measured, missing = {}, []
     for strategy, shown in named.items():

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from ..activations.cache import cache_activations
 from ..base.errors import TrainingError
 from ..data.sets import ImageSet
 from ..networks import freezing
@@ -19,20 +20,6 @@ from ..networks.preprocess import Augment, Preprocess
 # Decoded pictures are kept in memory up to this size, and read again each epoch beyond it.
 PIXELS_IN_MEMORY = 256 * 2**20
 ROWS_IN_MEMORY = 256 * 2**20
-
-
-def input_size(model, images, size: int | None = None) -> int:
-    """Side of the pictures in pixels: asked for, else the data's, the model's, the network's."""
-    asked = (size, getattr(images, "image_size", None), getattr(model, "image_size", None))
-    return next((s for s in asked if s is not None), model.spec.preprocess.size)
-
-
-def size_as_trained(model, images, size: int | None = None) -> int:
-    """Side of the pictures in pixels: asked for, else the model's, the data's, the network's.
-
-    What was trained on pictures of one size is judged and used on pictures of that size.
-    """
-    return input_size(model, images, size or getattr(model, "image_size", None))
 
 
 class PixelBatches:
@@ -114,8 +101,6 @@ def open_batches(model, images, cut, device, progress, augment=None):
     if cut is None:
         preprocess = model.spec.preprocess.at(model.image_size)
         return PixelBatches(images, preprocess, device, augment), model
-    from ..activations.cache import cache_activations
-
     rows = cache_activations(
         model,
         images,

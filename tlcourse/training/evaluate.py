@@ -15,7 +15,8 @@ from ..base.process import keep_freed_memory, pick_device
 from ..data.photo import upright_rgb
 from ..data.sets import ImageSet
 from ..networks.heads import TransferModel
-from .batches import cacheable_through, open_batches, size_as_trained
+from ..networks.preprocess import size_as_trained
+from .batches import cacheable_through, open_batches
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from ..base.progress import progress_bar
 from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.heads import TransferModel
-from ..networks.preprocess import Augment
-from .batches import cacheable_through, input_size, open_batches
+from ..networks.preprocess import Augment, input_size
+from .batches import cacheable_through, open_batches
 from .evaluate import logits_of
 
 HEAD_LR = 3e-3

@@ -10,9 +10,8 @@ from ..results.regrets import load_regrets
 from ..results.table import ResultsError, load_results, summarise
 from .measured import TITLES
 
-#: Where 'small' ends (training pictures a class, for three classes) and 'similar' begins (0 to 1):
-#: the lines of `tlcourse.advise`, which counts the pictures of all classes.
-PER_CLASS, SIMILARITY = LARGE // 3, SIMILAR
+#: Where 'small' ends (training pictures per class) and 'similar' begins (0 to 1).
+PER_CLASS, SIMILARITY = LARGE, SIMILAR
 LARGEST = 1000
 # The strategies whose scores a point shows, where they were measured.
 _SHOWN = ("linear_probe", "cut_stage5", "hidden_2", "last_2", "finetune_all", "scratch")
