@@ -1,4 +1,4 @@
-"""The sub-commands of ``tlcourse`` for your own pictures: train a classifier on them, and use it."""
+"""The sub-commands of ``tlcourse`` for your own pictures: train a classifier, and use it."""
 
 import argparse
 import sys

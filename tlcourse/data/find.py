@@ -28,7 +28,7 @@ _CLUTTER = frozenset(
     "__pycache__|thumbs.db|ehthumbs.db|ehthumbs_vista.db|desktop.ini|picasa.ini|icon\r".split("|")
 )
 # What cameras and programs write beside a picture about it, and Windows about a downloaded file.
-_SIDECARS = (".aae", ".xmp", ".thm", ".zone.identifier", ".lrdata")
+_SIDECARS = (".aae", ".xmp", ".thm", ":zone.identifier", ".lrdata")
 
 
 def is_clutter(name: str) -> bool:

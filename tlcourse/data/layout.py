@@ -53,14 +53,14 @@ def scan(folder: str | Path, split_folders: Mapping[str, str] | None = None) -> 
     folder = user_path(folder)
     records = Records(shown(folder.resolve().name), folder, [])
     inside = subfolders(folder, records.problems)
-    if split_folders is None:
-        given = _told_by_names(folder, inside, records)
+    if split_folders is not None:
+        given, below = _named(folder, inside, split_folders), {}
     else:
-        given = _named(folder, inside, split_folders)
-    if given and set(given) <= set(inside):
+        given, below = _told_by_names(folder, inside)
+    if given:
         _add_splits(records, inside, given)
-    elif given:  # the splits stand inside the classes
-        for path, split in given.items():
+    elif below:
+        for path, split in below.items():
             records.splits.setdefault(split, shown(path.name))
             _add_class(records, path, path.parent.name, split)
         records.notes.append("the split folders stand inside the classes, and are kept")
@@ -71,8 +71,8 @@ def scan(folder: str | Path, split_folders: Mapping[str, str] | None = None) -> 
     return records
 
 
-def _told_by_names(folder: Path, inside: list[Path], records: Records) -> dict[Path, str]:
-    """Return the folders that hold splits, with those; they stand in `inside`, or one below."""
+def _told_by_names(folder: Path, inside: list[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
+    """Return the folders that hold splits, with those: among `inside`, and inside the classes."""
     classes = {path: _class_folders(path) for path in inside}
     told = {path: split for path in inside if (split := split_of(path.name))}
     given = {path: split for path, split in told.items() if classes[path]}
@@ -84,23 +84,21 @@ def _told_by_names(folder: Path, inside: list[Path], records: Records) -> dict[P
                 f"{next(iter(given))} could be a split, for it holds folders, or a class like "
                 f"{bare[0].name} beside it; {_say_which(folder, given)}"
             )
-        return _unnested(given, records)
+        return given, {}
     if given and len(given) == len(inside):
         raise DatasetError(
             f"{folder} has {', '.join(path.name for path in given)} but no train folder; add one, "
             "or give a folder that holds one folder a class"
         )
-    if below := _splits_below(folder, classes):
-        return below
-    _refuse_same_classes(folder, classes)
-    return {}
+    below = _splits_below(folder, classes)
+    if not below:
+        _refuse_same_classes(folder, classes)
+    return {}, below
 
 
 def _class_folders(folder: Path) -> list[str]:
     """Names of the folders in a folder that holds no pictures of its own; else none."""
-    names = []
-    for path in subfolders(folder, []):
-        names.append(path.name)
+    names = [path.name for path in subfolders(folder, [])]
     try:
         own = any(
             path.suffix.lower() in SUFFIXES and not is_clutter(path.name) and path.is_file()
@@ -111,15 +109,11 @@ def _class_folders(folder: Path) -> list[str]:
     return [] if own else names
 
 
-def _unnested(given: dict[Path, str], records: Records) -> dict[Path, str]:
+def _unpacked(path: Path) -> Path:
     """Enter a split folder that holds nothing but a folder with the classes (zipped twice)."""
-    found = {}
-    for path, split in given.items():
-        while len(names := _class_folders(path)) == 1 and len(_class_folders(path / names[0])) > 1:
-            path = path / names[0]
-            records.notes.append(f"{split} is read from {shown(path)}")
-        found[path] = split
-    return found if len(found) == len(given) else given
+    while len(names := _class_folders(path)) == 1 and len(_class_folders(path / names[0])) > 1:
+        path = path / names[0]
+    return path
 
 
 def _refuse_split_beside_classes(folder, inside, classes, given):
@@ -208,7 +202,9 @@ def _add_splits(records: Records, inside: list[Path], given: dict[Path, str]) ->
         seen[split] = path
         if len(given) > 1:
             records.splits[split] = shown(path.name)
-        for class_folder in subfolders(path, records.problems):
+        if (classes_in := _unpacked(path)) != path:
+            records.notes.append(f"{split} is read from {shown(classes_in)}")
+        for class_folder in subfolders(classes_in, records.problems):
             _add_class(records, class_folder, class_folder.name, split if len(given) > 1 else None)
 
 
