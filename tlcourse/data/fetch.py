@@ -24,8 +24,8 @@ from pathlib import Path, PurePosixPath
 
 from ..base.errors import CourseError
 from ..base.progress import progress_bar
-from .folders import scan
-from .photo import find_photos
+from .find import find_photos
+from .layout import scan
 from .photo_checks import Photo, Records
 
 HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"

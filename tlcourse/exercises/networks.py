@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 import tlcourse as tl
-from tlcourse.backbones import BACKBONES, Backbone
-from tlcourse.datasets import ImageSet, ImageSplits
+from tlcourse.data.sets import ImageSet, ImageSplits
 from tlcourse.exercises.answers import NotYet, describe
-from tlcourse.image_sources import PixelSource
+from tlcourse.data.sources import PixelSource
+from tlcourse.networks.backbones import Backbone
+from tlcourse.networks.zoo import BACKBONES
 
 STAGES = ("stem", *(f"stage{i}" for i in range(1, 9)))
 """The stages of the course's network, and of the small ones here."""
