@@ -3,7 +3,6 @@
 By exercise: a part of what was changed, as `mutants` describes it, and the reason.
 """
 
-_PLAIN = "it is the same number without this step"
 _SAYS_SO = "a function that ends returns None anyway"
 _FREE = "the question leaves it open"
 _STRICT = "the lists have the same length"
@@ -32,7 +31,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "06.q1": {
         "prefix(stage).eval() -> ": "the network is handed over in eval mode",
         "mean((2, 3)).numpy() -> ": "scikit-learn takes tensors",
-        "mean -> stages(pixels).sum": "which of two maps is the stronger, a sum says as well",
     },
     "07.q1": {
         "mean().item() -> ": "tensors are compared like numbers",

@@ -251,7 +251,7 @@ def _changes():
     yield "a look in eval mode", lambda m: m.eval()(noise(3))
     yield "a look in train mode", lambda m: m.train()(noise(3))
     yield "a weight of stage4 moves by its last bit", _last_bit
-    yield "weights of stage2 change places", _turned
+    yield "shifts of stage2 change places", _turned
     yield "the running variance of stage6 doubles", lambda m: m.stages.stage6[1].running_var.mul_(2)
     yield "a counter goes up", lambda m: m.stages.stage7[1].num_batches_tracked.add_(1)
     yield "a step of the head", _head_step
@@ -265,7 +265,7 @@ def _last_bit(model: Any) -> str | None:
 
 def _turned(model: Any) -> str | None:
     with torch.no_grad():
-        model.stages.stage2[0].weight.copy_(model.stages.stage2[0].weight.flip(0))
+        model.stages.stage2[1].bias.copy_(model.stages.stage2[1].bias.flip(0))
 
 
 def _head_step(model: Any) -> str | None:
@@ -278,6 +278,8 @@ def names_what_moved(answer: Any) -> str | None:
     function = expect_function(answer, "moved")
     for what, change in _changes():
         model = tl.unfreeze(small_model(3))
+        with torch.no_grad():  # whole numbers: in another order, their sum is the same to the bit
+            model.stages.stage2[1].bias.copy_(torch.arange(6.0))
         before, runs = tensors(model), []
 
         def run(model=model, change=change, runs=runs):

@@ -301,6 +301,7 @@ def _said():
         classes = tuple(str(name) for name in rng.permutation(names)[:count])
         yield row, classes, float(row.max() - 0.02)
         yield row, classes, float(row.max() + 0.02)
+        yield row, classes, float(row.min() - 0.001)  # every class is above it
 
 
 def _name(row, classes, threshold):

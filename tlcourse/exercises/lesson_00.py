@@ -129,6 +129,11 @@ def share_right(confusion):
 
 
 def _answered(seeds):
+    # Here the surest is neither the one with the clearest lead nor the least spread out.
+    yield (
+        np.array([[0.6, 0.4, 0, 0], [0.62, 0.13, 0.13, 0.12], [0.1, 0.8, 0.1, 0]], np.float32),
+        np.array([1, 2, 1]),
+    )
     for seed in seeds:
         rng = np.random.default_rng(seed)
         pictures, classes = int(rng.integers(6, 30)), int(rng.integers(2, 6))

@@ -104,11 +104,17 @@ def _layer_by_layer(new, body, last, pixels, logits):
     trained = [p for p in new.parameters() if p.requires_grad and p.shape[0] == len(rows)]
     if not trained:
         return "The new layer takes no gradient, so it could not be trained."
+    new.train()
+    once, again = new(pixels), new(pixels)
+    again.sum().backward()
+    if any(p.requires_grad and p.grad is None for p in new.parameters()):
+        return "The earlier layers get no gradient any more, so they could never be thawed."
     begun_at_zero = bool((logits == logits[0]).all())  # no feature shows in the outputs
-    if any(isinstance(m, nn.Dropout) for m in body) and not begun_at_zero:
-        new.train()
-        if torch.equal(new(pixels), new(pixels)):
-            return "In train mode the earlier layers had a dropout. It is gone."
+    dropout = any(isinstance(m, nn.Dropout) for m in body)
+    if dropout and torch.equal(once, again) and not begun_at_zero:
+        return "In train mode the earlier layers had a dropout. It is gone."
+    if not dropout and not torch.equal(once, again):
+        return "In train mode there is chance in it now, a dropout that was not asked for."
     return None
 
 

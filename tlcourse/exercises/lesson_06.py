@@ -33,6 +33,12 @@ def _pixels(labels, seed, size):
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def _flat(labels, seed, size):
+    """Pictures of one grey each, darker or brighter: nothing but the mean tells them apart."""
+    grey = 0.4 + 0.2 * labels + np.random.default_rng(seed).uniform(-0.04, 0.04, len(labels))
+    return torch.from_numpy(grey).float()[:, None, None, None].expand(-1, 3, size, size).clone()
+
+
 def _probe(answer: Any) -> str | None:
     function = expect_function(answer, "cut_and_probe")
     known = np.tile([0, 1], 30)
@@ -63,6 +69,14 @@ def _probe(answer: Any) -> str | None:
                     f"{right:.0%} of its answers are right: it looks at another stage, or at more "
                     "than the mean of each map."
                 )
+    network = planted_backbone(useful=("stage3",))
+    given = (_flat(known, 1, 16), names[known], _flat(asked, 2, 20))
+    found = expect_numbers(call(function, "cut_and_probe", network, "stage1", *given))
+    if (found == names[asked]).mean() < 0.9:
+        return (
+            "Pictures of one grey each, which are darker or brighter, it cannot tell apart. What "
+            "is taken of each map should be its mean, whatever the size of the pictures."
+        )
     return None
 
 
