@@ -9,8 +9,8 @@ from torch import nn
 
 import tlcourse as tl
 from tlcourse.data.sets import ImageSet, ImageSplits
-from tlcourse.exercises.answers import NotYet, describe
 from tlcourse.data.sources import PixelSource
+from tlcourse.exercises.answers import NotYet, describe
 from tlcourse.networks.backbones import Backbone
 from tlcourse.networks.zoo import BACKBONES
 
