@@ -37,6 +37,7 @@ _HOME = {
     "pick_device": "batches",
     "save_model": "saving",
     "load_model": "saving",
+    "export": "portable.page",
     "cache_activations": "activations",
     "Strategy": "strategies",
     "STRATEGIES": "strategies",

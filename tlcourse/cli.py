@@ -1,4 +1,4 @@
-"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``data``, ``cache``.
+"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``export`` and more.
 
 A sub-command is a function that takes the parsed arguments and returns the exit status (None for
 0), registered with :func:`command`. What takes time to import is imported inside the function, so
@@ -216,6 +216,19 @@ def train(chosen) -> int:
         print("Interrupted: what was learnt until then was kept.", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _export_arguments(parser):
+    from .portable.commands import add_arguments
+
+    add_arguments(parser)
+
+
+@command("export", "write a trained model as ONNX and as a page for browsers", _export_arguments)
+def export(chosen) -> int:
+    from .portable.commands import run_from_arguments
+
+    return run_from_arguments(chosen)
 
 
 def _data_arguments(parser):

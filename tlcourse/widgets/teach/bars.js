@@ -24,12 +24,14 @@ export class Bars {
   }
 }
 
-// Paints evidence over a picture: clear where there is none for the class, orange where it is most.
+// Shades a picture but where the evidence for the class is: visible on any colour.
 export function paintMap(canvas, { map, width, height }) {
   const most = Math.max(...map, 1e-9);
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  map.forEach((value, i) => image.data.set([255, 140, 0, 190 * Math.max(0, value / most)], 4 * i));
+  map.forEach((value, i) => {
+    image.data.set([6, 10, 24, 190 * (1 - Math.max(0, value / most))], 4 * i);
+  });
   context.putImageData(image, 0, 0);
 }

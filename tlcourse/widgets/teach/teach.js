@@ -34,10 +34,15 @@ export class Teach {
     this.problem = h("div", { class: "problem", role: "alert" });
     this.bar = h("div", { class: "loading", hidden: true },
       this.progress = h("progress", { max: 1, value: 0, "aria-label": "Loading" }), this.doing = h("span", { role: "status" }));
-    const size = megabytes ? ` The network is brought into this page now: ${megabytes} MB, from beside it.` : "";
+    const step = (name, text) => h("li", {}, h("strong", {}, name), text);
+    const size = megabytes ? ` Starting brings ${megabytes} MB into the page, from beside it.` : "";
     this.welcome = h("div", { class: "welcome" },
-      h("p", {}, "A network that learnt from a million photographs is frozen. You show it a few pictures "
-        + "of your own classes, and it learns to tell them apart, here, in seconds. No picture leaves this machine.", size),
+      h("p", { class: "lead" }, "A network that knows a million photographs learns your classes, here, in seconds."),
+      h("ol", {},
+        step("Show", "A few pictures of each class: from the camera, from files, pasted, or drawn ones that come along."),
+        step("Train", "The network stays frozen. Its last numbers are kept, and only a new softmax learns from them."),
+        step("Ask", "See what it answers, how sure it is, and where in the picture the answer comes from.")),
+      h("p", { class: "soft" }, `No picture leaves this machine.${size}`),
       h("div", { class: "row" },
         h("button", { type: "button", class: "go", onclick: () => this.begin() }, "Start with my own pictures"),
         h("button", { type: "button", class: "big", onclick: () => this.begin("pets") }, "Show me, with drawn pets")));

@@ -14,7 +14,7 @@ PLACES = (3, 8)
 """Seeds of the two places of the trap."""
 
 
-def examples(per_class: int = 10, tries: int = 6) -> dict:
+def examples(per_class: int = 8, tries: int = 6) -> dict:
     """Sets of drawn pets, ready for JSON, by name: `pets` and `backgrounds`.
 
     In `backgrounds` each class stands in a place of its own; the pictures to ask about have the

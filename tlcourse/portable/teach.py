@@ -77,7 +77,7 @@ _PAGE = """<!doctype html>
 <style>
 :root {{ color-scheme: light dark; background: light-dark(#fff, #101317); }}
 body {{ margin: 0; }}
-body > main > .tlw {{ border: 0; margin: 0; background: none; padding: clamp(8px, 1.5vw, 28px); }}
+#teach > .tlw {{ border: 0; margin: 0; background: none; padding: clamp(8px, 1.5vw, 28px); }}
 footer {{ padding: 0 clamp(8px, 1.5vw, 28px) 1em; font: 0.8rem/1.5 system-ui, sans-serif;
   color: light-dark(#57606a, #a3abb5); }}
 footer a {{ color: inherit; }}
