@@ -17,10 +17,11 @@ from .networks import ExportError
 PACKAGE = "onnxruntime-web@1.30.0"
 """Package of npm (MIT licence)."""
 
+_BUILD = "ort-wasm-simd-threaded"
 FILES = {
     "ort.wasm.min.js": "faece07e84faa9001f5104bbe4e5c70861d06cb2376a0dea1fa0ad33a67adc81",
-    "ort-wasm-simd-threaded.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
-    "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+    f"{_BUILD}.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
+    f"{_BUILD}.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
 """What a page needs of it, the CPU build, and the SHA-256 of each."""
 

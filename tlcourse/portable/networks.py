@@ -16,6 +16,7 @@ from torch import nn
 from ..backbones import Backbone
 from ..errors import CourseError
 from ..heads import TransferModel
+from ..widgets.teach_here import classifier_numbers
 
 OPSET = 17
 
@@ -29,7 +30,7 @@ def _onnx() -> ModuleType:
         import onnx
     except ImportError as error:
         raise ExportError(
-            'onnx is not installed, and to export takes it: python -m pip install "tlcourse[export]"'
+            "to export takes onnx, which is not installed: python -m pip install 'tlcourse[export]'"
         ) from error
     return onnx
 
@@ -151,11 +152,9 @@ def split_network(backbone: Backbone, size: int) -> dict:
         for key, value in place.items():
             tensor.external_data.add(key=key, value=str(value))
         start += values.size
-    (linear,) = (layer for layer in backbone.classifier.modules() if isinstance(layer, nn.Linear))
-    classifier = [linear.weight.detach().cpu().ravel(), linear.bias.detach().cpu()]
     return {
         "graph": model.SerializeToString(),
         "tensors": tensors,
         "weights": np.concatenate(parts).astype(np.float16),
-        "classifier": torch.cat(classifier).numpy().astype(np.float16),
+        "classifier": classifier_numbers(backbone),
     }

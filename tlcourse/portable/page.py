@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..heads import TransferModel
 from ..widgets.assets import join_styles
+from ..widgets.teach_here import STYLES
 from .networks import ExportError, describe, model_to_onnx
 from .scripts import page_script, part_scripts, runtime_pieces
 
@@ -71,7 +72,9 @@ def export(
     try:
         runtime = runtime_pieces()
     except ExportError as error:
-        raise ExportError(f"{folder / 'model.onnx'} is written, but not the page: {error}") from error
+        raise ExportError(
+            f"{folder / 'model.onnx'} is written, but not the page: {error}"
+        ) from error
     _write(folder / "index.html", _page(model, about, graph, runtime, card or {}).encode())
     return folder
 
@@ -108,7 +111,7 @@ def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: 
     scripts = [page_script(*(f"teach/{name}.js" for name in _SCRIPTS)), *part_scripts(pieces)]
     return _PAGE.format(
         title=title,
-        style=join_styles("widgets.css", "teach/teach.css"),
+        style=join_styles(*STYLES),
         card=rows,
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )

@@ -10,11 +10,10 @@ import numpy as np
 
 from ..backbones import Backbone
 from ..widgets.assets import join_scripts
+from ..widgets.teach_here import ENGINE, PIXELS
 from .assets import packed, runtime_files
 from .networks import split_network
 
-_PIXELS = ("teach/resize.js", "teach/decode.js", "teach/network.js")
-ENGINE = ("dom.js", *_PIXELS, "teach/engine.js", "teach/head.js")
 PART = 1_500_000
 """Characters of one script: small enough for a bar that moves."""
 
@@ -24,7 +23,7 @@ def page_script(*names: str) -> str:
 
     Pages that are opened from disk may not load modules.
     """
-    worker = _tight(join_scripts(*_PIXELS, "teach/worker.js"))
+    worker = _tight(join_scripts(*PIXELS, "teach/worker.js"))
     rest = _tight(join_scripts(*ENGINE, *names))
     return f"(() => {{\n'use strict';\nconst WORKER = {json.dumps(worker)};\n{rest}\n}})();\n"
 

@@ -8,22 +8,10 @@ from pathlib import Path
 
 from ..backbones import Backbone, load_backbone
 from ..widgets.assets import join_styles
+from ..widgets.teach_examples import examples
+from ..widgets.teach_here import SIZE, STYLES, VIEW
 from .assets import PACKAGE
-from .examples import examples
 from .scripts import network_pieces, packed, page_script, part_scripts
-
-SIZE = 160
-"""Side of the pictures in pixels: several answers a second on one core."""
-
-VIEW = (
-    "teach/album.js",
-    "teach/camera.js",
-    "teach/bars.js",
-    "teach/shelf.js",
-    "teach/ask.js",
-    "teach/learn.js",
-    "teach/teach.js",
-)
 
 
 def write_teach_page(folder: Path, backbone: Backbone | None = None) -> int:
@@ -49,9 +37,9 @@ def write_teach_page(folder: Path, backbone: Backbone | None = None) -> int:
         (folder / name).write_text(script, encoding="ascii")
     drawn = packed(json.dumps(examples()).encode())
     (folder / "examples.js").write_text(f'teachPart("examples","{drawn}");', encoding="ascii")
-    script = page_script("teach/zip.js", *VIEW, "teach/site.js")
+    script = page_script(*VIEW, "teach/site.js")
     (folder / "teach.js").write_text(script, encoding="utf-8")
-    (folder / "teach.css").write_text(teach_style(), encoding="utf-8")
+    (folder / "teach.css").write_text(join_styles(*STYLES), encoding="utf-8")
     size = sum(len(script) for script in scripts)
     page = _PAGE.format(
         parts=html.escape(json.dumps({"parts": parts, "megabytes": round(size / 1e6)})),
@@ -60,11 +48,6 @@ def write_teach_page(folder: Path, backbone: Backbone | None = None) -> int:
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     return size
-
-
-def teach_style() -> str:
-    """The style sheet of the page and of the widget."""
-    return join_styles("widgets.css", "teach/teach.css")
 
 
 _PAGE = """<!doctype html>

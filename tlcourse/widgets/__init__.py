@@ -4,5 +4,6 @@ from .case_map import CaseMap
 from .classroom import classroom
 from .explorer import FreezeExplorer
 from .look_inside import LookInside
+from .teach_here import TeachHere
 
-__all__ = ["CaseMap", "FreezeExplorer", "LookInside", "classroom"]
+__all__ = ["CaseMap", "FreezeExplorer", "LookInside", "TeachHere", "classroom"]

@@ -12,7 +12,7 @@ const SIDE = 320;
 export class Ask {
   constructor(host) {
     this.host = host;
-    const { camera } = host;
+    const { camera } = host.recorder;
     this.picture = h("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "the picture that is asked about" });
     this.heat = h("canvas", { class: "heat", "aria-hidden": "true" });
     this.view = h("div", { class: "view empty" }, camera.video, this.picture, this.heat,
@@ -29,7 +29,7 @@ export class Ask {
       oninput: () => this.again(),
     });
     this.least = h("span", {});
-    this.live = h("button", { type: "button", "aria-pressed": "false", onclick: () => host.toggleCamera() }, "Camera");
+    this.live = h("button", { type: "button", "aria-pressed": "false", onclick: () => host.recorder.toggle() }, "Camera");
     this.element = h("section", { class: "column ask", "aria-label": "Ask the network" },
       h("h4", {}, h("span", { class: "step", "aria-hidden": "true" }, "3"), "Ask it"),
       h("div", { class: "pair" }, this.view,

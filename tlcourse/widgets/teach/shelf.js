@@ -140,7 +140,7 @@ export class Shelf {
       h("div", { class: "row head" }, card.name, card.count,
         h("button", { type: "button", class: "plain", "aria-label": `Delete the class ${one.name}`, onclick: () => host.removeClass(one) }, "✕")),
       h("div", { class: "row" },
-        holdButton("Hold for camera", () => host.record(one), () => host.stopRecording(), {
+        holdButton("Hold for camera", () => host.recorder.record(one), () => host.recorder.release(), {
           class: "camera", "aria-label": `Hold to take pictures of ${one.name}`,
         }),
         fileButton("Add pictures", { multiple: true, "aria-label": `Pictures of ${one.name}` },

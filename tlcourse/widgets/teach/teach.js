@@ -3,30 +3,18 @@
 import { h, root, setText, viewName } from "../dom.js";
 import { Album, CAP, keepable } from "./album.js";
 import { Ask } from "./ask.js";
-import { Camera, differs } from "./camera.js";
+import { exportFolders, restore, saveSession, useExamples } from "./files.js";
 import { pooled } from "./head.js";
 import { Learn } from "./learn.js";
+import { Recorder } from "./recorder.js";
 import { Shelf } from "./shelf.js";
-
-const SHOT_EVERY_MS = 200;
-const LEAST_DIFFERENCE = 4;
-
-function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60e3);
-}
-
-async function fromBase64(text, type) {
-  return (await fetch(`data:${type};base64,${text}`)).blob();
-}
 
 export class Teach {
   constructor(el, engine, { megabytes = 0 } = {}) {
     this.engine = engine;
     this.id = viewName("teach");
     this.album = new Album();
-    this.camera = new Camera();
+    this.recorder = new Recorder(this);
     this.weights = "pretrained";
     this.times = { network: 0, count: 0 };
     this.head = null;
@@ -57,7 +45,7 @@ export class Teach {
 
   close() {
     removeEventListener("beforeunload", this.leave);
-    this.camera.stop();
+    this.recorder.camera.stop();
     this.closed = true;
   }
 
@@ -94,7 +82,7 @@ export class Teach {
     this.album.addClass("Class 1");
     this.album.addClass("Class 2");
     this.changed();
-    if (examples) await this.useExamples(examples);
+    if (examples) await useExamples(this, examples);
     else this.shelf.cards.get(this.album.classes[0].id).name.focus();
   }
 
@@ -104,17 +92,17 @@ export class Teach {
     const file = h("input", {
       type: "file", accept: ".zip", hidden: true, "aria-label": "A saved session",
       onchange: () => {
-        if (file.files[0]) this.restore(file.files[0]);
+        if (file.files[0]) restore(this, file.files[0]);
         file.value = "";
       },
     });
     this.over = button("Start over", () => this.startOver());
     this.tools.append(
-      button("Drawn pets", () => this.useExamples("pets"), "Pictures that come along: no camera needed"),
-      button("One background a class", () => this.useExamples("backgrounds"), "A trap: what does it learn?"),
-      button("Save session", () => this.saveSession()),
+      button("Drawn pets", () => useExamples(this, "pets"), "Pictures that come along: no camera needed"),
+      button("One background a class", () => useExamples(this, "backgrounds"), "A trap: what does it learn?"),
+      button("Save session", () => saveSession(this)),
       button("Open session", () => file.click()), file,
-      button("Export folders", () => this.exportFolders(), "A zip of folders that tlcourse train reads"),
+      button("Export folders", () => exportFolders(this), "A zip of folders that tlcourse train reads"),
       this.over);
     if (document.fullscreenEnabled) {
       this.tools.append(button("Full screen", () => (document.fullscreenElement
@@ -270,71 +258,8 @@ export class Teach {
     this.changed();
   }
 
-  async record(one) {
-    this.recording = one;
-    await this.turnOn();
-    if (!this.camera.on) return;
-    let before = null;
-    while (this.recording === one && !this.closed) {
-      const shot = await this.camera.shot();
-      if (shot && (!before || differs(before, shot.coarse) >= LEAST_DIFFERENCE)) {
-        before = shot.coarse;
-        this.addFiles(one, [shot.blob], { named: false });
-      }
-      await new Promise((done) => setTimeout(done, SHOT_EVERY_MS));
-    }
-  }
-
-  stopRecording() {
-    this.recording = null;
-  }
-
-  async turnOn() {
-    if (this.camera.on) return;
-    try {
-      await this.camera.start();
-    } catch (error) {
-      this.complain(error.message);
-      return;
-    }
-    this.ask.live.setAttribute("aria-pressed", "true");
-    this.watch();
-  }
-
-  async toggleCamera() {
-    if (!this.camera.on) {
-      await this.turnOn();
-      return;
-    }
-    this.camera.stop();
-    this.ask.live.setAttribute("aria-pressed", "false");
-    this.ask.view.classList.remove("live");
-    this.ask.view.classList.add("empty");
-    this.ask.heat.hidden = true;
-  }
-
-  // Asks about the camera's picture again and again, but not while nobody looks.
-  async watch() {
-    this.ask.view.classList.remove("empty");
-    this.ask.view.classList.add("live");
-    const { stream } = this.camera;
-    while (this.camera.stream === stream && this.camera.on && !this.closed) {
-      if (!document.hidden && !this.busy) {
-        try {
-          const shot = await this.camera.shot();
-          const seen = shot && await this.engine.look(shot.blob);
-          if (seen && this.camera.stream === stream) await this.ask.show(seen, null);
-        } catch (error) {
-          this.complain(error.message);
-          break;
-        }
-      }
-      await new Promise((done) => setTimeout(done, this.busy || document.hidden ? 250 : 20));
-    }
-  }
-
   async askPicture(blob) {
-    if (this.camera.on) await this.toggleCamera();
+    this.recorder.stop();
     return this.queue(async () => {
       try {
         this.asked = blob;
@@ -375,71 +300,6 @@ export class Teach {
         this.learn.note = "Trained.";
       }
       if (this.asked) await this.ask.show(await this.engine.look(this.asked), this.asked);
-    });
-  }
-
-  async useExamples(which) {
-    if (this.album.pictures.some((picture) => picture.own)) {
-      this.sure("Replace your pictures by the drawn ones", 1, () => {
-        this.reset();
-        this.useExamples(which);
-      });
-      return;
-    }
-    let set;
-    try {
-      set = (await this.engine.examples())[which];
-    } catch (error) {
-      this.complain(`The drawn pictures could not be had: ${error.message}.`);
-      return;
-    }
-    this.reset();
-    this.album.clear();
-    const tries = await Promise.all(set.ask.map(async ({ name, picture }) => (
-      { name, blob: await fromBase64(picture, "image/jpeg"), url: `data:image/jpeg;base64,${picture}` })));
-    for (const [name, pictures] of Object.entries(set.classes)) {
-      const one = this.album.addClass(name);
-      const blobs = await Promise.all(pictures.map((text) => fromBase64(text, "image/jpeg")));
-      this.addFiles(one, blobs, { own: false, named: false });
-    }
-    this.ask.tries(tries);
-    await this.train();
-    await this.askPicture(tries[0].blob);
-    this.learn.note = set.about;
-    this.changed();
-  }
-
-  saveSession() {
-    return this.queue(async () => {
-      if (this.weights !== "pretrained") {
-        throw new Error("A session is saved with the pretrained network's numbers: choose those weights first.");
-      }
-      await this.missing();
-      const { backbone, preprocess } = this.engine.about;
-      save(await this.album.session({ backbone, size: preprocess.size }), "teach-session.zip");
-    });
-  }
-
-  exportFolders() {
-    return this.queue(async () => {
-      save(await this.album.folders(), "my-pictures.zip");
-      this.learn.note = "Unpack the zip, then: tlcourse train my-pictures";
-    });
-  }
-
-  restore(file) {
-    return this.queue(async () => {
-      const { backbone, preprocess } = this.engine.about;
-      try {
-        await this.album.restore(file, { backbone, size: preprocess.size });
-      } catch (error) {
-        throw new Error(`${file.name} ${error.message}.`);
-      }
-      this.album.pictures.forEach((picture) => { picture.own = true; });
-      this.head = null;
-      this.learn.forget("The session is open: train.");
-      this.changed();
-      await this.missing();
     });
   }
 }
