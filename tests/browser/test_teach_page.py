@@ -79,6 +79,7 @@ def show_class(page, place, name, images):
     """Fill the class at a place, as a learner does with files."""
     card = page.locator(".card").nth(place)
     card.get_by_label("Name of the class").fill(name)
+    page.keyboard.press("Tab")
     files = [file_of(image, f"{name} {i}.png") for i, image in enumerate(images)]
     card.locator("input[type=file]").set_input_files(files)
     idle(page)

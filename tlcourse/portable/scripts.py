@@ -1,4 +1,4 @@
-"""What a page without a kernel is made of: the script, and the network in pieces that scripts carry."""
+"""What a page without a kernel is made of: its script, and the network in pieces."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def examples(per_class: int = 8, tries: int = 6) -> dict:
             "ask": [_ask(i % 3, new + i // 3) for i in range(tries)],
         },
         "backgrounds": {
-            "about": "Trained: each pet always sat in the same place. The pictures to ask about have "
-            "the places swapped. What did it learn, the pet or the place?",
+            "about": "Trained: each pet always sat in the same place. The pictures to ask about "
+            "have the places swapped. What did it learn, the pet or the place?",
             "classes": {
                 CLASSES[label]: [
                     _jpeg(draw_pet(label, i, size=SIDE, place=PLACES[label]))

@@ -138,12 +138,10 @@ export class Shelf {
     card.pictures = h("ul", { class: "pictures" });
     card.element = h("article", { class: "card", onfocusin: () => this.activate(one), onpointerdown: () => this.activate(one) },
       h("div", { class: "row head" }, card.name, card.count,
-        h("button", { type: "button", class: "plain", "aria-label": `Delete the class ${one.name}`, onclick: () => host.removeClass(one) }, "✕")),
+        card.away = h("button", { type: "button", class: "plain", onclick: () => host.removeClass(one) }, "✕")),
       h("div", { class: "row" },
-        holdButton("Hold for camera", () => host.recorder.record(one), () => host.recorder.release(), {
-          class: "camera", "aria-label": `Hold to take pictures of ${one.name}`,
-        }),
-        fileButton("Add pictures", { multiple: true, "aria-label": `Pictures of ${one.name}` },
+        card.hold = holdButton("Hold for camera", () => host.recorder.record(one), () => host.recorder.release(), { class: "camera" }),
+        fileButton("Add pictures", { multiple: true, "aria-label": "Pictures of this class" },
           (files) => host.addFiles(one, files.map(([, file]) => file)))),
       card.pictures);
     dropPlace(card.element, (files) => host.takeFiles(files, one));
@@ -171,6 +169,8 @@ export class Shelf {
   fill(one, card) {
     const pictures = this.host.album.of(one);
     if (card.name !== document.activeElement) card.name.value = one.name;
+    card.away.setAttribute("aria-label", `Delete the class ${one.name}`);
+    card.hold.setAttribute("aria-label", `Hold for camera: ${one.name}`);
     setText(card.count, pictures.length === 1 ? "1 picture" : `${pictures.length} pictures`);
     const shown = new Map([...card.pictures.children].map((item) => [item.dataset.id, item]));
     card.pictures.replaceChildren(...pictures.toReversed().map((picture) =>

@@ -150,16 +150,18 @@ export class Teach {
     await this.queue(async () => {
       for (const file of taken) {
         setText(this.learn.say, `looking at picture ${(done += 1)} of ${taken.length}`);
-        this.coming -= 1;
-        if (!this.album.classes.includes(one)) continue;
+        let kept = null;
         try {
-          const picture = this.album.add(one, await keepable(file));
-          picture.own = own;
-          await this.compute(picture);
-          this.shelf.update();
+          kept = await keepable(file);
         } catch (error) {
           problems.push(`${named ? file.name ?? "The picture" : "The picture"} ${error.message}.`);
         }
+        this.coming -= 1;
+        if (!kept || !this.album.classes.includes(one)) continue;
+        const picture = this.album.add(one, kept);
+        picture.own = own;
+        await this.compute(picture);
+        this.shelf.update();
       }
       this.learn.note = this.head ? "Pictures were added since: train again." : "";
     });
