@@ -13,7 +13,7 @@ PHONE = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
-def site(repository):
+def site(repository, browser_runtime):
     """The folder of the built site."""
     pytest.importorskip("jupyter_book", reason="the extra `book` is not installed")
     script = repository / "book" / "build.py"
@@ -103,7 +103,17 @@ def test_tables_that_a_lesson_prints_are_tables(parsed):
 
 def test_the_site_is_small(site):
     megabytes = sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6
-    assert megabytes < 60
+    assert megabytes < 90
+
+
+def test_the_landing_page_leads_to_the_page_that_teaches(chromium, site, browser_runtime):
+    page = chromium.new_page()
+    trouble = watched(page)
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("link", name="Try it now, in this page").click()
+    page.get_by_role("button", name="Show me, with drawn pets").wait_for()
+    assert not trouble
+    page.close()
 
 
 def test_hints_and_solutions_are_folded_in(parsed, repository):

@@ -1,4 +1,4 @@
-"""'Teach it here' where things go wrong and where there is much: nothing is lost, and it says so."""
+"""'Teach it here' where things go wrong and where there is much: it says so, nothing is lost."""
 
 import zipfile
 
