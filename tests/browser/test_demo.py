@@ -76,7 +76,7 @@ def _wait_for(url, process, log):
 def open_demo(page, url):
     page.set_viewport_size({"width": 1400, "height": 1000})
     page.goto(url, timeout=240_000)
-    page.locator(".tlw").wait_for(timeout=240_000)
+    page.locator(".tlw.tlx").wait_for(timeout=240_000)
     train = page.get_by_role("button", name="Train", exact=True)
     train.wait_for(timeout=60_000)
     page.wait_for_function("() => !document.querySelector('.tlx-go').disabled", timeout=60_000)

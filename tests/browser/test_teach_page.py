@@ -66,7 +66,7 @@ def start(page):
 
 
 def idle(page):
-    page.wait_for_function("() => !teach.busy", timeout=120_000)
+    page.locator(".tht:not([aria-busy=true])").wait_for(timeout=120_000)
 
 
 def file_of(image, name="picture.png", form="PNG"):

@@ -67,7 +67,8 @@ def test_the_command_writes_both_files_and_replaces_none(
     folder = tmp_path / "export"
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "90.0% on 20 pictures that it had not seen" in page and "tigger" in page
-    assert "http://" not in page.split("<script>")[0] and "https://" not in page.split("<script>")[0]
+    before_scripts = page.split("<script>")[0]
+    assert "http://" not in before_scripts and "https://" not in before_scripts
     assert main(["export", str(tmp_path)]) == 2
     assert "were not touched" in capsys.readouterr().err
     assert main(["export", str(tmp_path), "--force"]) == 0

@@ -128,10 +128,12 @@ export class Teach {
   queue(work) {
     this.busy = (this.busy ?? 0) + 1;
     this.learn.update(true);
+    this.root.setAttribute("aria-busy", "true");
     const now = (this.last ?? Promise.resolve()).then(work)
       .catch((error) => this.complain(error.message))
       .finally(() => {
         this.busy -= 1;
+        if (!this.busy) this.root.removeAttribute("aria-busy");
         this.changed();
       });
     this.last = now;
