@@ -310,6 +310,9 @@ def photos(tmp_path):
 def test_the_command_advises_on_a_folder(photos, tmp_path, capsys):
     picture = tmp_path / "advice.png"
     assert main(["advise", str(photos), "--figure", str(picture)]) == 0
+    before = picture.read_bytes()
+    assert main(["advise", str(photos), "--figure", str(picture)]) == 2
+    assert picture.read_bytes() == before
     said = capsys.readouterr().out
     assert "Try first: " in said and "2 classes of at least 6 different" in said
     assert Image.open(picture).format == "PNG"

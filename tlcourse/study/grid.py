@@ -26,6 +26,9 @@ def grid() -> list[Run]:
     five, three, two = range(5), range(3), range(2)
     sound = ("linear_probe", "last_3", "finetune_all")
     cuts = tuple(f"cut_stage{i}" for i in (5, 7, 3, 2, 4, 6))
+    stages = ("stem", *(f"stage{i}" for i in range(1, 9)))
+    all_cuts = tuple(f"cut_{stage}" for stage in stages)
+    random_cuts = tuple(f"random_cut_{stage}" for stage in stages)
     halves = ("finetune_head_not_first", "finetune_batch_norm_adapts")
     care = ("finetune_discriminative", "gradual_unfreezing", "finetune_augmented")
     tops = ("last_1", "last_2", "last_5", "reinit_1", "reinit_2", "reinit_3")
@@ -70,6 +73,16 @@ def grid() -> list[Run]:
         *((names, cuts, (number,), three) for names, number in larger),
         (("pets",), (*tops, "reinit_updated_2", *care), (50,), three),
         (("pets",), (*sound, "scratch"), (1000, 2000), three),
+        # Where to cut, at every stage, and what random weights are worth there.
+        (every, (*all_cuts, "random_frozen"), (10, 50), five),
+        ((*drawn, "ants_bees"), random_cuts, few, three),
+        (every, ("hidden_2",), (10, 50), three),
+        (drawn, ("hidden_1", "hidden_2", "hidden_3", "extended_frozen"), few, five),
+        (("blood_cells", "cats_dogs"), (*all_cuts, "random_frozen"), (200,), three),
+        *((names, (*all_cuts, "linear_probe", "random_frozen"), (n,), five) for names, n in larger),
+        (every, ("linear_probe", "random_frozen", "finetune_naive"), (5, 20, 50), three),
+        (every, ("linear_probe", "finetune_naive"), (10,), five),
+        *((names, ("finetune_naive",), (n,), three) for names, n in larger),
     ]
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 
