@@ -276,13 +276,12 @@ class FreezeExplorer(CourseWidget):
 
     def train(self) -> None:
         """Train a model as shown in the background; what the Train button does."""
-        choice, data, size = self.choice, self._data or load_at_hand, self.network["size"]
+        choice, size = self.choice, self.network["size"]
+        data = self._data or partial(load_at_hand, size=size)
 
         def prepare():
             splits = data
-            if data is load_at_hand:
-                splits = data(choice["dataset"], choice["per_class"], size)
-            elif not isinstance(data, ImageSplits):
+            if not isinstance(splits, ImageSplits):
                 splits = data(choice["dataset"], choice["per_class"])
             model = self.build(splits.classes)
             options = {"size": size, "cache": bool(freezing.frozen_prefix(model))}
