@@ -280,15 +280,14 @@ class FreezeExplorer(CourseWidget):
         data = self._data or partial(load_at_hand, size=size)
 
         def prepare():
-            splits = data
-            if not isinstance(splits, ImageSplits):
-                splits = data(choice["dataset"], choice["per_class"])
+            ready = isinstance(data, ImageSplits)
+            splits = data if ready else data(choice["dataset"], choice["per_class"])
             model = self.build(splits.classes)
-            options = {"size": size, "cache": bool(freezing.frozen_prefix(model))}
+            cache = bool(freezing.frozen_prefix(model))
             # At least four steps an epoch: with one, the statistics of batch norm stay behind.
             batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
-            options |= {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
-            return model, partial(fit, model, splits, **options)
+            options = {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
+            return model, partial(fit, model, splits, cache=cache, size=size, **options)
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:
