@@ -63,7 +63,8 @@ def test_advice_that_lost_is_amber_and_says_by_how_much(page):
     dot = page.locator("tr.recommended .dot")
     assert dot.evaluate(colour) == "rgb(184, 78, 0)", "amber"
     page.evaluate(
-        "state.set('points', [{...state.get('points')[0], scores: [state.get('points')[0].scores[0]]}])"
+        "const [first] = state.get('points');"
+        "state.set('points', [{...first, scores: [first.scores[0]]}])"
     )
     assert "the rule holds" in page.locator(".verdict").inner_text()
     assert page.locator("tr.recommended .dot").evaluate(colour) == "rgb(0, 114, 178)"

@@ -280,8 +280,8 @@ class FreezeExplorer(CourseWidget):
         data = self._data or partial(load_at_hand, size=size)
 
         def prepare():
-            ready = isinstance(data, ImageSplits)
-            splits = data if ready else data(choice["dataset"], choice["per_class"])
+            chosen = choice["dataset"], choice["per_class"]
+            splits = data if isinstance(data, ImageSplits) else data(*chosen)
             model = self.build(splits.classes)
             cache = bool(freezing.frozen_prefix(model))
             # At least four steps an epoch: with one, the statistics of batch norm stay behind.
