@@ -124,7 +124,7 @@ def folded(exercise) -> str:
     return (
         f":::{{dropdown}} Hints: {exercise.title}\n{hints}\n:::\n\n"
         f":::{{dropdown}} One solution: {exercise.title}\n"
-        f"{fence}python\n{exercise.reference.strip()}\n{fence}\n:::"
+        f"{fence}python\n{exercise.reference.strip()}\n{fence}\n\n{exercise.explanation}\n:::"
     )
 
 

@@ -2,17 +2,25 @@
 
 `commands` says what there is, what each command takes and what it does. Exit status: 0 done;
 1 something was found to be wrong; 2 an error, explained on standard error; 130 interrupted with
-Ctrl-C.
+Ctrl-C; 141 nobody reads what it prints, so that it stopped, done or not.
 """
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from .. import __version__
 from ..base.errors import CourseError
-from . import commands, page_commands  # noqa: F401  importing the second registers its commands
+from ..base.terminal import PlainStream
+
+# Importing the last two registers their commands.
+from . import commands, page_commands, picture_commands  # noqa: F401
+
+READER_GONE = 128 + 13  # as the shell says it of programs that end by SIGPIPE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["TLCOURSE_DATA"] = os.path.abspath(os.path.expanduser(root))
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     chosen = build_parser(arguments).parse_args(arguments)
+    with redirect_stdout(PlainStream(sys.stdout)):
+        with redirect_stderr(PlainStream(sys.stderr, bars=True)):
+            with warnings.catch_warnings(), _stopped_by_signals():
+                warnings.showwarning = _say_warning
+                return _carry_out(chosen)
+
+
+def _carry_out(chosen: argparse.Namespace) -> int:
     try:
-        return chosen.function(chosen) or 0
+        status = chosen.function(chosen) or 0
+        sys.stdout.flush()
+        return status
     except CourseError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -37,10 +55,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python must not complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return READER_GONE
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"Error: {error}", file=sys.stderr)
         return 2
+
+
+def _say_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as a line of the program's own: where in the source it rose helps nobody."""
+    print(f"Note: {str(message).strip().splitlines()[0]}", file=sys.stderr)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: tidily, keeping what was learnt."""
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # signals can be caught in the main thread alone
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

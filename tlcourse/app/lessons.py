@@ -15,11 +15,12 @@ from urllib.parse import quote
 from tqdm.auto import tqdm
 
 from ..base.errors import CourseError
+from ..base.files import write_whole
+from ..base.lesson import PROFILES
 from ..base.paths import lessons_folder
 from ..data.catalog import NAMES
 from .trust import trust_unchanged
 
-PROFILES = ("smoke", "lesson", "full")
 #: What each lesson's first code cell, tagged ``parameters``, defines.
 PARAMETERS = ("profile", "device", "dataset", "seed")
 
@@ -222,9 +223,7 @@ def _store(notebook, path: Path) -> None:
         if not cell.metadata.get("tags") and "tags" not in before[cell["id"]].metadata:
             cell.metadata.pop("tags", None)
     _drop_unseen_widgets(notebook)
-    beside = path.with_suffix(".ipynb.part")
-    nbformat.write(notebook, beside)
-    os.replace(beside, path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 _WIDGETS = "application/vnd.jupyter.widget-{}+json"

@@ -24,8 +24,8 @@ from pathlib import Path, PurePosixPath
 
 from ..base.errors import CourseError
 from ..base.progress import progress_bar
-from .folders import scan
-from .photo import find_photos
+from .find import find_photos
+from .layout import scan
 from .photo_checks import Photo, Records
 
 HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -135,11 +135,20 @@ def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
     _stamp(part).unlink(missing_ok=True)
 
 
+def _validator(stamp: Path) -> str | None:
+    """What tells whether the file is still the one begun; None where it is not known."""
+    try:
+        found = json.loads(stamp.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) and found.isascii() and found.isprintable() else None
+
+
 def _transfer(url, part, timeout):
     """Add to ``part`` what is missing; return whether it is now complete."""
     have = part.stat().st_size if part.exists() else 0
     stamp = _stamp(part)
-    validator = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() and have else None
+    validator = _validator(stamp) if have else None
     request = urllib.request.Request(url, headers={"User-Agent": "tlcourse"})
     if validator:
         request.add_header("Range", f"bytes={have}-")
@@ -154,8 +163,8 @@ def _transfer(url, part, timeout):
     with response:
         continued = response.status == 206
         start = have if continued else 0
-        length = response.headers.get("Content-Length")
-        total = None if length is None else start + int(length)
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isascii() and length.isdecimal() else None
         if not continued:
             found = response.headers.get("ETag", response.headers.get("Last-Modified"))
             if found and not found.startswith("W/"):

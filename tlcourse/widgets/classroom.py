@@ -15,8 +15,9 @@ from ..data.catalog import load_dataset
 from ..data.photo import decode_photo
 from ..data.sets import ImageSet, ImageSplits
 from ..networks import freezing
-from ..networks.backbones import Backbone, load_backbone
+from ..networks.backbones import Backbone
 from ..networks.heads import TransferModel
+from ..networks.zoo import load_backbone
 from ..strategies.apply import apply, train
 from ..strategies.strategy import get_strategy
 from ..training.evaluate import predict

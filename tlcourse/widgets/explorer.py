@@ -15,6 +15,7 @@ from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel
+from ..networks.preprocess import input_size
 from ..training.fit import History, fit
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
@@ -223,9 +224,7 @@ class FreezeExplorer(CourseWidget):
     def _describe(self, network: StagedNetwork) -> dict:
         """Measure a network, and keep a copy of its stages for `build`."""
         images = self._pictures.train if self._pictures else None
-        own = network.spec.preprocess.size
-        size = self._size or getattr(images, "image_size", None)
-        size = size or getattr(network, "image_size", None) or own
+        size = input_size(network, images, self._size)
         self._source = (copy.deepcopy(network.stages), network.spec, network.weights)
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)

@@ -65,7 +65,7 @@ def build_model(
                 if name not in choice["frozen"]:
                     _begin_at_random(stage)
         hidden = [choice["hidden"]] if choice["hidden"] else []
-        head = Head(output_channels(kept), len(classes), hidden)
+        head = Head(output_channels(kept, spec), len(classes), hidden, tokens=spec.tokens)
     head = head.to(next(kept.parameters()).device)
     model = TransferModel(spec, kept, head, tuple(classes), weights)
     write_frozen(model, choice)
