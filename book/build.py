@@ -221,12 +221,21 @@ def build(source: Path, quiet: bool) -> int:
     html = BUILD / "_build" / "html"
     if status == 0:
         shutil.rmtree(html / "_sources" / "extension", ignore_errors=True)
-        for unused in (html / "_static").glob("scripts/fontawesome.js*"):
-            unused.unlink()
-        shutil.rmtree(html / "_static" / "vendor" / "fontawesome", ignore_errors=True)
+        _drop_icon_script(html)
         shutil.copytree(source / "images", html / "_images", dirs_exist_ok=True)
         print(f"The site is in {html.relative_to(REPOSITORY)}: open index.html, or make serve-book")
     return status
+
+
+def _drop_icon_script(html: Path) -> None:
+    """Take out the theme's 1.5 MB script for signs; `icons.css` draws those that the pages use."""
+    tag = re.compile(rb"<script[^>]*fontawesome\.js[^>]*></script>")
+    for page in html.rglob("*.html"):
+        text = page.read_bytes()
+        if tag.search(text):
+            page.write_bytes(tag.sub(b"", text))
+    for unused in (html / "_static" / "scripts").glob("fontawesome.js*"):
+        unused.unlink()
 
 
 def main() -> int:
