@@ -92,7 +92,7 @@ def folded(exercise) -> str:
 
 def results_page(page: str) -> str:
     """Fill in the tables of measured results, each with the command that makes its rows."""
-    from tlcourse.results.table import load_results, results_file, summarise
+    from tlcourse.results import load_results, results_file, summarise
 
     tables = []
     if results_file().is_file():
