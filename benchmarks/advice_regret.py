@@ -18,8 +18,8 @@ from pathlib import Path
 from tlcourse.advice.advise import advise, recommend
 from tlcourse.base.paths import shared_root
 from tlcourse.networks.zoo import load_backbone
+from tlcourse.results import load_results, summarise
 from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
-from tlcourse.results.table import load_results, summarise
 from tlcourse.study.data import DATASETS, Pictures, Run
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"

@@ -168,7 +168,7 @@ def folded(exercise) -> str:
 
 def results_page(page: str) -> str:
     """Fill in the tables of measured results, each with the command that makes its rows."""
-    from tlcourse.results.table import ResultsError, load_results, summarise
+    from tlcourse.results import ResultsError, load_results, summarise
 
     tables = []
     try:

@@ -6,14 +6,13 @@ A sub-command is a function that takes the parsed arguments and returns the exit
 """
 
 import argparse
-import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from ..base.seeds import MOST_SEED
+from .checks import refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -37,36 +36,7 @@ def command(name: str, about: str, arguments: Callable | None = None):
     return register
 
 
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` on, or up to `high`, for argparse."""
-
-    def parse(text: str) -> int:
-        number = int(text) if text.removeprefix("-").isdecimal() else None
-        if number is None or number < low or (high is not None and number > high):
-            limits = f"from {low} on" if high is None else f"from {low} to {high}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limits}")
-        return number
-
-    return parse
-
-
-seed_number = whole(0, MOST_SEED)
 """Parser of a seed, for argparse."""
-
-
-def refuse_existing(option: str, paths: Iterable[Path]) -> None:
-    """Refuse to write over what is there.
-
-    Raises
-    ------
-    CourseError
-    """
-    for path in paths:
-        if os.path.lexists(path):
-            raise CourseError(
-                f"{option}: there is {path} already, and nothing was done. Name another, or "
-                "replace it with --force"
-            )
 
 
 @command("doctor", "check this machine: versions, device, weights, data, disk")

@@ -343,7 +343,6 @@ def _check_cut(
     if not same or last or len(stages) < 3:
         raise StageError(
             f"{architecture} cannot be cut into stages: it does not run its parts one after the "
-            "other, or keeps channels last. Choose a network of a ResNet, ConvNeXt, EfficientNet, "
-            "MobileNet, RegNet or vision transformer family, or write its cut as in "
-            "tlcourse/networks/cuts.py"
+            "other, or keeps channels last. Choose a ResNet, ConvNeXt, EfficientNet, MobileNet, "
+            "RegNet or vision transformer, or write its cut as in tlcourse/networks/cuts.py"
         )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from ..base.errors import CourseError
 from ..results.cases import LARGE, SIMILAR
+from ..results.compare import summarise
 from ..results.regrets import load_regrets
-from ..results.table import ResultsError, load_results, summarise
+from ..results.table import ResultsError, load_results
 from .measured import TITLES
 
 #: Where 'small' ends (training pictures per class) and 'similar' begins (0 to 1).
