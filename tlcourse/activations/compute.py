@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ..base.progress import progress_bar
+from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.preprocess import Augment, Preprocess
 from . import engines
@@ -63,6 +64,7 @@ class Build:
     computed: int = 0
 
     def __post_init__(self):
+        self.images = image_set(self.images, "cache_activations")
         self._digests: list[str | None] = [None] * len(self.images)
         self._engine = None
 

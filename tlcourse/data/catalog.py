@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.paths import data_root, user_path
-from . import fetch, folders, splits
+from . import fetch, folders, handed, splits
 from .drawn import pets
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import DigitSource, DrawnPetSource, FileSource, digits
@@ -32,11 +32,13 @@ def load_dataset(
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str, Path or torch.utils.data.Dataset
         ``"pets"`` (drawn: Tigger, Misty, neither), ``"digits"`` (scikit-learn's),
         ``"solar_cells"`` (of the package elpv-dataset, where that is installed),
         ``"hymenoptera"`` (ants and bees), ``"oxford_pets"``, ``"eurosat"`` (these three are
-        downloaded on first use), or a folder: see :func:`tlcourse.data.folders.load_folder`.
+        downloaded on first use), or a folder: see :func:`tlcourse.data.folders.load_folder`. A data
+        set of PyTorch that names its classes, such as an ``ImageFolder`` or a part of one, is
+        divided like a folder, without its transforms.
     train_per_class, validation_per_class, test_per_class : int, optional
         Pictures of each class. The draw of 10 training pictures is part of the draw of 20 with the
         same seed, and neither changes the validation and test pictures. By default: 60, 30 and 100
@@ -61,17 +63,14 @@ def load_dataset(
     CourseError
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
-    if not isinstance(name_or_path, str | os.PathLike):
-        raise DatasetError(
-            f"load_dataset takes the name of a data set or the path of a folder, not "
-            f"{type(name_or_path).__name__}"
-        )
     if unknown := set(options) - {"group_by", "fractions", "val_folder", "split_folders"}:
         raise DatasetError(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
             "group_by, fractions, val_folder and split_folders"
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
+    if not isinstance(name_or_path, str | os.PathLike):
+        return _load_torch(name_or_path, *amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()
     if name_or_path in _LOADERS:
         if options:
@@ -92,6 +91,28 @@ def load_dataset(
         )
     records = folders.scan(name_or_path, options.pop("split_folders", None))
     return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+
+
+def _load_torch(
+    dataset, train_per_class, validation_per_class, test_per_class, *, size, seed, **options
+):
+    """Divide a PyTorch data set; the files of an `ImageFolder` are checked as those of a folder."""
+    if not handed.is_torch_dataset(dataset):
+        raise DatasetError(
+            "load_dataset takes the name of a data set, the path of a folder or a data set of "
+            f"PyTorch, not {type(dataset).__name__}"
+        )
+    amounts = (train_per_class, validation_per_class, test_per_class)
+    options.pop("split_folders", None)
+    if (records := handed.records_of(dataset)) is not None:
+        return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+    images = handed.from_torch(dataset)
+    rows = splits.divide_pool(
+        images.labels, splits.clusters(images.digests()), images.classes, amounts=amounts, seed=seed
+    )
+    images.image_size = size
+    name = type(dataset).__name__
+    return ImageSplits(name, images.classes, *(images.subset(part) for part in rows))
 
 
 def _not_the_folder(loaded):

@@ -13,7 +13,8 @@ from ..base.files import write_whole
 from ..base.paths import user_path
 from . import freezing
 from .backbones import load_backbone
-from .heads import TransferModel, refuse_nan, replace_head
+from .heads import TransferModel, replace_head
+from .need import need_classes, refuse_nan
 
 
 class ModelFileError(CourseError, ValueError):
@@ -31,14 +32,13 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
     Raises
     ------
     ModelFileError
-        Where there is no such folder, or the model is no classifier of yours, or holds NaN.
+        Where there is no such folder.
+    TrainingError
+        Where the model is no classifier of yours, or holds NaN.
     WriteError
         Where it cannot be written; a file that was there stays.
     """
-    if not isinstance(model, TransferModel):
-        raise ModelFileError(
-            f"save_model takes a model from tl.replace_head or tl.apply, not {type(model).__name__}"
-        )
+    need_classes(model, "save_model")
     refuse_nan(model)
     path = user_path(path)
     if not path.parent.is_dir():
