@@ -5,7 +5,7 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.base.errors import TrainingError
-from tlcourse.training.batches import chunks_of
+from tlcourse.training.batches import balancing, chunks_of
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 31, 32, 33, 64, 65, 66])
@@ -37,3 +37,10 @@ def test_batch_norm_trains_where_a_picture_is_left_over(pets):
 def test_a_batch_size_of_one_is_refused_where_it_cannot_work(pets):
     with pytest.raises(TrainingError, match="1 pictures of 32 px.*raise batch_size"):
         fit(pets, batch_size=1)
+
+
+def test_weights_with_which_uneven_classes_count_the_same(pets):
+    images = pets.test.subset([*range(30), *range(100, 110)])
+    weights = balancing(images)
+    assert weights.tolist() == pytest.approx([40 / 2 / 30, 40 / 2 / 10, 0])
+    assert sum(weights[label] for label in images.labels) == pytest.approx(40)

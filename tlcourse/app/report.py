@@ -52,6 +52,8 @@ class Run:
         Sentences: which pictures the accuracy is of, and on which the epoch was chosen.
     settings : dict
         What it takes to repeat the run, by name.
+    considered : list of str
+        The strategies that there were to choose from, each with what it reached and costs.
     warnings : list of str
         What a reader must know, such as files that were left out.
     """
@@ -64,6 +66,7 @@ class Run:
     reported_on: str
     chosen_on: str
     settings: dict
+    considered: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -99,7 +102,8 @@ def write_report(path: str | Path, run: Run) -> Path:
     """
     path = Path(path)
     body = "\n".join(
-        [_summary(run), _warnings(run), _mistakes(run), _classes(run), _curves(run), _settings(run)]
+        [_summary(run), _warnings(run), _mistakes(run), _classes(run), _curves(run), _rivals(run)]
+        + [_settings(run)]
     )
     title = html.escape(run.title)
     document = (
@@ -191,6 +195,16 @@ def _curves(run: Run) -> str:
     return (
         f"<section><h2>Learning</h2><p>{text}</p>{_plot(plots.history_curves(history), alt)}"
         "</section>"
+    )
+
+
+def _rivals(run: Run) -> str:
+    if not run.considered:
+        return ""
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in run.considered)
+    return (
+        "<section><h2>What else was considered</h2><p>Tried on training pictures alone, each part "
+        f"left out in turn, where time was given for that.</p><ul>{items}</ul></section>"
     )
 
 

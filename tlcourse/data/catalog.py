@@ -17,6 +17,9 @@ NAMES = ("pets", "digits", "solar_cells", "hymenoptera", "oxford_pets", "eurosat
 """Names that :func:`load_dataset` knows; anything else is the path of a folder."""
 
 
+_OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
+
+
 def load_dataset(
     name_or_path,
     *,
@@ -51,7 +54,7 @@ def load_dataset(
     root : Path, optional
         Folder of the data, by default :func:`data_root`.
     **options
-        For folders: ``group_by``, ``fractions``, ``val_folder``, ``split_folders`` of
+        For folders: ``group_by``, ``fractions``, ``val_folder``, ``split_folders``, ``labels`` of
         :func:`tlcourse.data.folders.load_folder`.
 
     Returns
@@ -63,10 +66,10 @@ def load_dataset(
     CourseError
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
-    if unknown := set(options) - {"group_by", "fractions", "val_folder", "split_folders"}:
+    if unknown := set(options) - _OPTIONS:
         raise DatasetError(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
-            "group_by, fractions, val_folder and split_folders"
+            f"{', '.join(sorted(_OPTIONS))}"
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
     if not isinstance(name_or_path, str | os.PathLike):
@@ -80,7 +83,7 @@ def load_dataset(
             )
         return _not_the_folder(_LOADERS[name_or_path](*amounts, size=size, seed=seed))
     if name_or_path in NAMES:
-        options.pop("split_folders", None)
+        options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
         records = fetch.records(name_or_path, root)
         loaded = folders.divide_records(records, *amounts, size=size, seed=seed, **options)
         return _not_the_folder(loaded)
@@ -89,8 +92,15 @@ def load_dataset(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
             f"give the path of a folder of pictures or one of {', '.join(NAMES)}"
         )
-    records = folders.scan(name_or_path, options.pop("split_folders", None))
-    return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+    return folders.load_folder(
+        name_or_path,
+        train_per_class=train_per_class,
+        validation_per_class=validation_per_class,
+        test_per_class=test_per_class,
+        size=size,
+        seed=seed,
+        **options,
+    )
 
 
 def _load_torch(
@@ -103,7 +113,7 @@ def _load_torch(
             f"PyTorch, not {type(dataset).__name__}"
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
-    options.pop("split_folders", None)
+    options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
     if (records := handed.records_of(dataset)) is not None:
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)

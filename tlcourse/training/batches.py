@@ -93,6 +93,17 @@ class RowBatches:
             yield x, self.labels[torch.from_numpy(chunk).to(self.device)]
 
 
+def balancing(images: ImageSet) -> torch.Tensor:
+    """Weights float32 (classes,) with which all classes count the same in the loss; 1 on average.
+
+    A class without pictures counts nothing.
+    """
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    present = max(1, int((counts > 0).sum()))
+    weights = np.divide(len(images), present * counts, where=counts > 0, out=np.zeros(len(counts)))
+    return torch.as_tensor(weights, dtype=torch.float32)
+
+
 def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None) -> str:
     prefix = freezing.frozen_prefix(model)
     thawed = [model.stage_index(stage) for stage in (unfreeze_at or {}).values()]

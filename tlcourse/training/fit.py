@@ -28,7 +28,7 @@ from ..networks import freezing
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes
 from ..networks.preprocess import Augment, input_size
-from .batches import cacheable_through, chunks_of, open_batches
+from .batches import balancing, cacheable_through, chunks_of, open_batches
 from .evaluate import logits_of, same_classes
 from .keep import kept, refuse_diverged
 
@@ -178,6 +178,7 @@ def fit(
     batch_size: int = 32,
     weight_decay: float = 0.01,
     augment: Augment | None = None,
+    class_weights: bool = False,
     patience: int | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -211,6 +212,8 @@ def fit(
         Of the stages that `unfreeze_at` thaws; see `tlcourse.unfreeze`.
     augment
         Random changes to training pictures; cannot go with `cache`.
+    class_weights
+        True: a picture of a rare class counts for more, so that all classes count the same.
     patience
         Stop after so many epochs none of which was better than the best before; None: never.
     seed
@@ -251,6 +254,7 @@ def fit(
         train, validation = sources
         best.judge = functools.partial(_validate, trained, validation)
         history.cached_through = cut
+        weight = balancing(data.train).to(device) if class_weights else None
         bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
         pixels = batch_size * model.image_size**2
         with torch.random.fork_rng(), bar, threads_for(pixels):
@@ -270,7 +274,7 @@ def fit(
                     model.train()
                     order = np.random.default_rng([seed, epoch]).permutation(len(data.train))
                     batches = train.batches(order, batch_size, (seed, epoch))
-                    loss, accuracy = _train_one_epoch(trained, batches, optimizer, schedule)
+                    loss, accuracy = _one_epoch(trained, batches, optimizer, schedule, weight)
                     refuse_diverged(trained, loss, optimizer)
                     row = {"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy}
                     row |= _validate(trained, validation)
@@ -293,11 +297,11 @@ def fit(
     return history
 
 
-def _train_one_epoch(model, batches, optimizer, schedule) -> tuple[float, float]:
+def _one_epoch(model, batches, optimizer, schedule, weight) -> tuple[float, float]:
     total = seen = right = 0.0
     for x, y in batches:
         logits = _forward(model, x)
-        loss = F.cross_entropy(logits, y)
+        loss = F.cross_entropy(logits, y, weight)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
