@@ -8,7 +8,8 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.advice import probe as probing
-from tlcourse.advice.advise import LARGE, Advice, advise, best_probe, read_data, recommend
+from tlcourse.advice.advise import LARGE, Advice, advise, best_probe, recommend
+from tlcourse.advice.pictures import read_data
 from tlcourse.advice.probe import Evidence, Probe, ProbeError, draw_sample, named_right, sources_of
 from tlcourse.app.cli import main
 from tlcourse.base.errors import CourseError
@@ -45,6 +46,9 @@ def pictures(*counts, copies=1, groups=None):
     return ImageSet(names, labels, Arrays(labels, copies), groups=groups, image_size=32)
 
 
+STAGES = ("stem", *(f"stage{i}" for i in range(1, 9)))
+
+
 def evidence(last=0.9, best=0.9, plain=0.5, n=100, recognised=0.5):
     """Evidence with probes of these accuracies."""
 
@@ -57,7 +61,7 @@ def evidence(last=0.9, best=0.9, plain=0.5, n=100, recognised=0.5):
         probe("stage8", "imagenet", last),
         probe("stage4", "random", plain),
     )
-    return Evidence(probes, np.arange(n), recognised)
+    return Evidence(probes, np.arange(n), recognised, STAGES)
 
 
 def advice(per_class=10, similarity=0.8, certainty=1.0, **changed):
@@ -93,8 +97,8 @@ def test_it_says_what_it_measured(pets):
     said = str(pets)
     for text in (pets.strategy, "similarity", pets.case, f"{pets.accuracy:.0%}"):
         assert text in said
-    assert [p.stage for p in pets.evidence.of("imagenet")] == list(probing.STAGES)
-    assert [p.stage for p in pets.evidence.of("random")] == list(probing.RANDOM_STAGES)
+    assert tuple(p.stage for p in pets.evidence.of("imagenet")) == STAGES[3:]
+    assert tuple(p.stage for p in pets.evidence.of("random")) == ("stage2", "stage4", "stage8")
     assert 0 < pets.evidence.recognised < 1
 
 
@@ -202,6 +206,7 @@ def test_turning_the_channels_changes_no_probe(monkeypatch):
 
 
 RULE = {"per_class": 10, "similarity": 0.8, "stage": "stage8", "accuracy": 0.9, "size": 224}
+RULE["stages"] = STAGES
 
 
 @pytest.mark.parametrize(
@@ -305,6 +310,9 @@ def photos(tmp_path):
 def test_the_command_advises_on_a_folder(photos, tmp_path, capsys):
     picture = tmp_path / "advice.png"
     assert main(["advise", str(photos), "--figure", str(picture)]) == 0
+    before = picture.read_bytes()
+    assert main(["advise", str(photos), "--figure", str(picture)]) == 2
+    assert picture.read_bytes() == before
     said = capsys.readouterr().out
     assert "Try first: " in said and "2 classes of at least 6 different" in said
     assert Image.open(picture).format == "PNG"
@@ -313,7 +321,7 @@ def test_the_command_advises_on_a_folder(photos, tmp_path, capsys):
 
 
 def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 12)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 12)
     found = advise(photos, progress=False)
     assert found.per_class == 4  # of six that are left of each class; the others are to choose by
     assert "only 12 of 20 files" in str(found)
@@ -321,7 +329,7 @@ def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):
 
 def test_which_part_of_a_huge_folder_depends_on_the_seed_alone(tmp_path, monkeypatch):
     """Neither on the order in which the classes come from a set, which changes from run to run."""
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 25)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 25)
     names = ("ant", "bee", "cat", "dog", "elk")
     paths = [f"{name}/{i:02d}.png" for name in names for i in range(20)]
     rng, expected = np.random.default_rng(3), set()
@@ -336,13 +344,13 @@ def test_which_part_of_a_huge_folder_depends_on_the_seed_alone(tmp_path, monkeyp
 
 
 def test_of_more_classes_than_files_one_of_each_is_opened(photos, monkeypatch):
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 1)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 1)
     with pytest.raises(CourseError, match="pictures: 1"):
         read_data(photos)
 
 
 def test_a_huge_folder_without_training_pictures_is_refused_in_words(tmp_path, photos, monkeypatch):
-    monkeypatch.setattr("tlcourse.advice.advise.MOST_FILES", 5)
+    monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 5)
     (tmp_path / "all" / "train").mkdir(parents=True)
     photos.rename(tmp_path / "all" / "test")
     with pytest.raises(DatasetError, match="none to train"):

@@ -10,19 +10,18 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ..data import folders
-from ..data.catalog import NAMES, load_dataset
 from ..data.sets import ImageSet, ImageSplits
-from ..networks.backbones import load_backbone
 from ..networks.preprocess import input_size
+from ..networks.zoo import load_backbone
 from ..results.cases import LARGE, SIMILAR
-from .options import FOLDS, Option, choose, price, try_out
-from .probe import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
+from .options import FOLDS, Option, chosen, price, try_all
+from .pictures import read_data
+from .probe import Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
 
 NEARLY_PERFECT = 0.02
 """Share of errors of the best probe up to which there is little to gain by training more."""
@@ -34,9 +33,6 @@ on smaller ones its features are worse, and fine-tuning gains by getting used to
 MARGIN = 0.03
 """By how much an earlier stage must lead to be preferred to the last one. Logistic regression makes
 more of the earlier stages than a head trained with AdamW does, by about that."""
-MOST_FILES = 5000
-"""Files of a folder that are opened to see whether they are pictures."""
-
 _UNSURE = 1.5  # a size within this factor of LARGE is borderline
 _CERTAIN = 0.95  # the share of resamples from which similarity is not borderline
 _NEAR = 1.5  # standard errors from SIMILAR up to which it is, whatever the resamples say
@@ -212,17 +208,20 @@ def advise(
         per_class=per_class,
         similarity=similarity,
         stage=best.stage,
+        stages=evidence.stages,
         accuracy=best.accuracy,
         size=size,
     )
     options = tuple(
         Option(name, price(name, backbone, len(images), size, device))
-        for name in dict.fromkeys((frozen_at(best.stage), *TRAINED))
+        for name in dict.fromkeys((frozen_at(best.stage, evidence.stages), *TRAINED))
     )
-    if try_for > 0:
-        options = _tried(options, backbone, sample, evidence, size, try_for, device, seed)
+    if try_for > 0 and min(distinct_per_class(sample.labels, evidence.sources).values()) >= FOLDS:
+        settings = {"size": size, "device": device, "seed": seed}
+        options = try_all(options, backbone, sample, evidence.sources, try_for, **settings)
     if sum(option.right is not None for option in options) > 1:
-        strategy, reasons = _by_trial(options)
+        strategy, reason = chosen(options)
+        reasons = (reason,)
     return Advice(
         name,
         classes,
@@ -241,40 +240,19 @@ def advise(
     )
 
 
-def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> ImageSplits:
-    """Load a data set as `tlcourse.load_dataset` does; of a huge folder, open a part only.
-
-    Parameters
-    ----------
-    group_by
-        See `tlcourse.data.folders.load_folder`.
-    """
-    options = {} if group_by is None else {"group_by": group_by}
-    if name_or_path in NAMES or not Path(name_or_path).is_dir():
-        return load_dataset(name_or_path, seed=seed, **options)
-    records = folders.scan(name_or_path)
-    photos = [photo for photo in records.photos if photo.split in ("train", None)]
-    if photos and len(records.photos) > MOST_FILES:
-        labels = np.array([photo.label for photo in photos])
-        names = np.unique(labels)  # sorted, for one generator draws for all
-        each = max(1, MOST_FILES // len(names))
-        rng = np.random.default_rng(seed)
-        drawn = [rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]
-        rows = np.sort(np.concatenate(drawn))
-        records.notes.append(
-            f"only {len(rows)} of {len(records.photos)} files were opened: more would be no news"
-        )
-        records.photos = [photos[i] for i in rows]
-    return folders.divide_records(records, seed=seed, **options)
-
-
-def frozen_at(stage: str) -> str:
-    """The strategy that freezes the network up to a stage and cuts it there."""
-    return "linear_probe" if stage == STAGES[-1] else f"cut_{stage}"
+def frozen_at(stage: str, stages: Sequence[str]) -> str:
+    """The strategy that freezes a network up to one of its stages and cuts it there."""
+    return "linear_probe" if stage == stages[-1] else f"cut_{stage}"
 
 
 def recommend(
-    *, per_class: int, similarity: float, stage: str, accuracy: float, size: int
+    *,
+    per_class: int,
+    similarity: float,
+    stage: str,
+    stages: Sequence[str],
+    accuracy: float,
+    size: int,
 ) -> tuple[str, tuple[str, ...]]:
     """Turn what was measured into a strategy: the whole rule of thumb, with its reasons.
 
@@ -284,6 +262,8 @@ def recommend(
         See `Advice`.
     stage, accuracy
         Of the best probe.
+    stages
+        All stages of the network, in order.
     size
         Side of the pictures in pixels.
 
@@ -292,7 +272,7 @@ def recommend(
     strategy : str
     reasons : tuple of str
     """
-    frozen = frozen_at(stage)
+    frozen = frozen_at(stage, stages)
     probe = f"A frozen network cut after {stage} names {accuracy:.0%} of left-out pictures rightly"
     if 1 - accuracy <= NEARLY_PERFECT:
         return frozen, (f"{probe}, which leaves little to gain by training more.",)
@@ -305,33 +285,6 @@ def recommend(
     if per_class >= LARGE:
         why = f"{per_class} pictures per class are enough to adapt its features"
     return TRAINED[-1], (f"{probe}; {why}. Head first, batch norm still, low rates.",)
-
-
-def _tried(options, backbone, images, evidence, size, seconds, device, seed):
-    """Try options, the cheapest first, while the time that is left is enough."""
-    started, tried = time.perf_counter(), []
-    sources = evidence.sources
-    if min(distinct_per_class(images.labels, sources).values()) < FOLDS:
-        return options
-    for option in sorted(options, key=lambda option: option.seconds):
-        left = seconds - (time.perf_counter() - started)
-        if option.seconds * (FOLDS - 1) <= left:  # each fold trains on all parts but one
-            option = try_out(option, backbone, images, sources, size=size, device=device, seed=seed)
-        tried.append(option)
-    return tuple(tried)
-
-
-def _by_trial(options: tuple[Option, ...]) -> tuple[str, tuple[str, ...]]:
-    chosen = choose(options)
-    tried = [option for option in options if option.right is not None]
-    best = max(tried, key=lambda option: option.accuracy)
-    reason = f"Of {len(tried)} strategies tried it named the most left-out pictures rightly"
-    if best is not chosen:
-        reason = (
-            f"{best.strategy} named {best.accuracy:.0%} of left-out pictures rightly, this "
-            f"{chosen.accuracy:.0%}: no more apart than chance puts them, and this is cheaper"
-        )
-    return chosen.strategy, (reason + ".",)
 
 
 def best_probe(evidence: Evidence, different: bool, seed: int = 0) -> Probe:

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from ..activations.cache import cache_activations
 from ..data.sets import ImageSet
-from ..networks.backbones import load_backbone
+from ..networks.zoo import load_backbone
 from .probe import FOLDS, LEAST_PER_CLASS, ProbeError, distinct_per_class
 
 NEAR = 0.95

@@ -140,6 +140,44 @@ def try_out(
     return replace(option, right=right)
 
 
+def try_all(
+    options: tuple[Option, ...],
+    backbone: Backbone,
+    images: ImageSet,
+    sources: np.ndarray,
+    seconds: float,
+    **settings,
+) -> tuple[Option, ...]:
+    """Try options, the cheapest first, as long as the time that is left is enough for the next.
+
+    Parameters
+    ----------
+    settings
+        Of `try_out`.
+    """
+    started, tried = time.perf_counter(), []
+    for option in sorted(options, key=lambda option: option.seconds):
+        left = seconds - (time.perf_counter() - started)
+        # Each fold trains on all parts but one.
+        enough = option.seconds * (FOLDS - 1) <= left
+        tried.append(try_out(option, backbone, images, sources, **settings) if enough else option)
+    return tuple(tried)
+
+
+def chosen(options: tuple[Option, ...]) -> tuple[str, str]:
+    """The strategy that the trials speak for, with the reason."""
+    tried = [option for option in options if option.right is not None]
+    best, found = max(tried, key=lambda option: option.accuracy), choose(options)
+    if best is found:
+        reason = f"Of {len(tried)} strategies tried it named the most left-out pictures rightly."
+    else:
+        reason = (
+            f"{best.strategy} named {best.accuracy:.0%} of left-out pictures rightly, this "
+            f"{found.accuracy:.0%}: no further apart than chance puts them, and this is cheaper."
+        )
+    return found.strategy, reason
+
+
 def choose(options: tuple[Option, ...]) -> Option:
     """The cheapest of the options tried that is within one standard error of the best.
 

@@ -36,7 +36,7 @@ def run(chosen: argparse.Namespace) -> int:
         return 0
     entries = list_caches(chosen.cache_dir)
     for entry in entries:
-        print(_line(entry))
+        print(_line(entry), *(f"    {note}" for note in entry.notes), sep="\n")
     total = sum(entry.nbytes for entry in entries)
     limit = f"{size_limit() / 1e9:g} GB"
     print(
@@ -57,7 +57,7 @@ def _gigabytes(nbytes: float) -> str:
 def _build(chosen: argparse.Namespace) -> int:
     from ..activations.cache import cache_activations
     from ..data.catalog import load_dataset
-    from ..networks.backbones import load_backbone
+    from ..networks.zoo import load_backbone
 
     with _process_group() as group:
         data = load_dataset(chosen.data)

@@ -2,7 +2,7 @@
 
 `commands` says what there is, what each command takes and what it does. Exit status: 0 done;
 1 something was found to be wrong; 2 an error, explained on standard error; 130 interrupted with
-Ctrl-C.
+Ctrl-C; 141 nobody reads what it prints, so that it stopped, done or not.
 """
 
 import argparse
@@ -11,11 +11,16 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from .. import __version__
 from ..base.errors import CourseError
-from . import commands, picture_commands  # noqa: F401  (registers its commands)
+from ..base.terminal import PlainStream
+
+# Importing the last two registers their commands.
+from . import commands, page_commands, picture_commands  # noqa: F401
+
+READER_GONE = 128 + 13  # as the shell says it of programs that end by SIGPIPE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,14 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["TLCOURSE_DATA"] = os.path.abspath(os.path.expanduser(root))
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     chosen = build_parser(arguments).parse_args(arguments)
-    with warnings.catch_warnings(), _stopped_by_signals():
-        warnings.showwarning = _say_warning
-        return _carry_out(chosen)
+    with redirect_stdout(PlainStream(sys.stdout)):
+        with redirect_stderr(PlainStream(sys.stderr, bars=True)):
+            with warnings.catch_warnings(), _stopped_by_signals():
+                warnings.showwarning = _say_warning
+                return _carry_out(chosen)
 
 
 def _carry_out(chosen: argparse.Namespace) -> int:
     try:
-        return chosen.function(chosen) or 0
+        status = chosen.function(chosen) or 0
+        sys.stdout.flush()
+        return status
     except CourseError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -46,7 +55,7 @@ def _carry_out(chosen: argparse.Namespace) -> int:
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python must not complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return READER_GONE
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"Error: {error}", file=sys.stderr)
         return 2

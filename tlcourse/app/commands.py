@@ -6,12 +6,14 @@ A sub-command is a function that takes the parsed arguments and returns the exit
 """
 
 import argparse
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
+from ..base.seeds import MOST_SEED
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -48,8 +50,23 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
     return parse
 
 
-seed_number = whole(0, 2**32 - 1)
-"""Parser of a seed, for argparse: NumPy's older generators take no others."""
+seed_number = whole(0, MOST_SEED)
+"""Parser of a seed, for argparse."""
+
+
+def refuse_existing(option: str, paths: Iterable[Path]) -> None:
+    """Refuse to write over what is there.
+
+    Raises
+    ------
+    CourseError
+    """
+    for path in paths:
+        if os.path.lexists(path):
+            raise CourseError(
+                f"{option}: there is {path} already, and nothing was done. Name another, or "
+                "replace it with --force"
+            )
 
 
 @command("doctor", "check this machine: versions, device, weights, data, disk")
@@ -81,6 +98,9 @@ def lab(chosen: argparse.Namespace) -> int:
     return open_lab(lesson, chosen.port, chosen.no_browser)
 
 
+_COURSE = Path("build/course")
+
+
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     from .lessons import PROFILES
 
@@ -98,11 +118,13 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--output",
         type=Path,
-        default=Path("build/course"),
-        help="folder for the executed lessons (default: %(default)s)",
+        help=f"folder for the executed lessons (default: {_COURSE}, which is replaced)",
     )
     where.add_argument(
         "--store", action="store_true", help="store the outputs in the lessons themselves"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace lessons that are in the --output folder"
     )
 
 
@@ -114,9 +136,12 @@ def run(chosen: argparse.Namespace) -> int:
     lessons = find_lessons(chosen.lessons)
     if not lessons:
         raise CourseError(f"There is no lesson in {lessons_folder()}.")
+    output = chosen.output or _COURSE
+    if chosen.output and not chosen.force:
+        refuse_existing("--output", (output / lesson.path.name for lesson in lessons))
     runs = run_course(
         lessons,
-        output=None if chosen.store else chosen.output,
+        output=None if chosen.store else output,
         store=chosen.store,
         timeout=chosen.timeout,
         profile=chosen.profile,
@@ -126,7 +151,7 @@ def run(chosen: argparse.Namespace) -> int:
     )
     print(summary(runs))
     if not chosen.store:
-        print(f"The executed lessons are in {chosen.output}.")
+        print(f"The executed lessons are in {output}.")
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
 
 
@@ -235,16 +260,42 @@ def cache(chosen: argparse.Namespace) -> int:
 
 
 def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..study.sweep import add_arguments
+    from ..networks.backbones import DEFAULT_BACKBONE
+    from ..study.data import DATASETS
 
-    add_arguments(parser)
+    whole = {"type": int, "nargs": "+", "metavar": "N"}
+    parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(DATASETS)}")
+    parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
+    parser.add_argument("--train-per-class", **whole, help="training pictures a class")
+    parser.add_argument("--seed", **whole, help="default: 0 1 2")
+    parser.add_argument("--size", **whole, help="side of the pictures in pixels")
+    parser.add_argument("--backbone", nargs="+", help=f"default: {DEFAULT_BACKBONE}")
+    parser.add_argument("--output", type=Path, help="the table (default: data/results/sweep.csv)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--list", action="store_true", help="show the runs, and start none")
 
 
 @command("sweep", "measure strategies on data sets; may be stopped at any time", _sweep_arguments)
 def sweep(chosen: argparse.Namespace) -> int:
-    from ..study.sweep import main
+    from ..results.table import read_rows, results_file
+    from ..study.grid import select
+    from ..study.sweep import run_sweep
 
-    return main(chosen)
+    runs = select(
+        chosen.dataset,
+        chosen.strategy,
+        chosen.train_per_class,
+        chosen.seed,
+        chosen.size,
+        chosen.backbone,
+    )
+    if chosen.list:
+        print(*runs, sep="\n")
+        return 0
+    path = chosen.output or results_file()
+    done = run_sweep(runs, path, device=chosen.device, say=lambda line: print(line, flush=True))
+    print(f"{done} runs done; {path} has {len(read_rows(path))} rows")
+    return 0
 
 
 def _advise_arguments(parser: argparse.ArgumentParser) -> None:
@@ -255,13 +306,15 @@ def _advise_arguments(parser: argparse.ArgumentParser) -> None:
         help="what in a picture's path tells its source, such as the animal or the session",
     )
     parser.add_argument("--figure", type=user_path, metavar="FILE", help="save the evidence as PNG")
+    parser.add_argument("--force", action="store_true", help="replace the file of --figure")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
 
 
 @command("advise", "measure a folder of photographs, and say what to try first", _advise_arguments)
 def advise(chosen: argparse.Namespace) -> int:
-    from ..advice.advise import advise, read_data
+    from ..advice.advise import advise
+    from ..advice.pictures import read_data
     from ..base.files import write_whole
 
     if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
@@ -269,6 +322,8 @@ def advise(chosen: argparse.Namespace) -> int:
             f"--figure {chosen.figure}: {chosen.figure.parent} is not a folder, or the name is "
             "that of one; give a file in a folder that is there"
         )
+    if chosen.figure and not chosen.force:
+        refuse_existing("--figure", [chosen.figure])
     data = read_data(chosen.data, group_by=chosen.group_by, seed=chosen.seed)
     found = advise(data, device=chosen.device, seed=chosen.seed)
     print(found)

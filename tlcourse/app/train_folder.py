@@ -21,10 +21,10 @@ from ..data.layout import scan
 from ..data.photo import PhotoError
 from ..data.photo_checks import Records
 from ..data.sets import DatasetError, ImageSplits
-from ..networks.backbones import load_backbone
 from ..networks.freezing import frozen_prefix
 from ..networks.heads import TransferModel
 from ..networks.saving import save_model
+from ..networks.zoo import load_backbone
 from ..strategies.apply import apply, train
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.paths import data_root, user_path
+from ..base.seeds import check_seed
 from . import fetch, folders, handed, splits
 from .drawn import pets
 from .sets import DatasetError, ImageSet, ImageSplits
@@ -66,6 +67,7 @@ def load_dataset(
     CourseError
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
+    check_seed(seed)
     if unknown := set(options) - _OPTIONS:
         raise DatasetError(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "

@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..base.paths import shown
+from ..base.progress import progress_bar
 from .photo import Problem, inspect_photo
 
 
@@ -44,8 +43,7 @@ def check(records, problems, notes):
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # Pillow decodes side by side
     try:
         found = pool.map(inspect_photo, paths)
-        # The bar shows itself only where it takes longer than two seconds.
-        bar = tqdm(found, "checking pictures", total=len(paths), delay=2, leave=False)
+        bar = progress_bar(found, total=len(paths), what="checking pictures", unit="picture")
         for photo, (problem, used) in zip(records.photos, bar, strict=True):
             if problem is None:
                 good.append(photo)

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .animals import INK, POSES, WHITE, Look, draw_toy
+from .animals import POSES, draw_toy
+from .heads import INK, WHITE, Look
 from .pen import OVERSAMPLE, Pen, clouds, mix, vary
 from .places import draw_place
 
