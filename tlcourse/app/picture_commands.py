@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from ..base.paths import user_path
+from ..base.paths import shown, user_path
 from .commands import INTERRUPTED, add_split_folders, command, seed_number, whole
 
 
@@ -132,3 +133,47 @@ def predict(chosen: argparse.Namespace) -> int:
     if problems:
         print(f"{len(problems)} files could not be used.", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _look_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=user_path, help="a folder of photographs")
+    parser.add_argument(
+        "--page", type=user_path, help="HTML page to write (default: <folder's name>-look.html)"
+    )
+    parser.add_argument(
+        "--decisions",
+        type=user_path,
+        metavar="CSV",
+        help="write the proposed labels as a table for train --labels: remove what you doubt",
+    )
+    add_split_folders(parser)
+    parser.add_argument("--labels", type=user_path, metavar="CSV", help="table of file and label")
+    parser.add_argument("--size", type=whole(32), help="side of the pictures in pixels")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+@command("look", "find labels to doubt, near-duplicates and outliers in a folder", _look_arguments)
+def look(chosen: argparse.Namespace) -> int:
+    from .look_page import look_at_folder
+
+    page = chosen.page or Path(f"{shown(chosen.folder.resolve().name)}-look.html")
+    found = look_at_folder(
+        chosen.folder,
+        page,
+        decisions=chosen.decisions,
+        labels=chosen.labels,
+        split_folders=chosen.split_folders,
+        size=chosen.size,
+        device=chosen.device,
+    )
+    print(
+        f"Of {len(found.images)} pictures: {len(found.suspects)} labels to doubt, "
+        f"{len(found.groups)} groups of near-duplicates, {len(found.outliers)} outliers. "
+        f"They are in {page}; no file was changed."
+    )
+    if chosen.decisions:
+        print(
+            f"The proposed labels are in {chosen.decisions}. Remove the rows that are wrong, then:"
+        )
+        print(f"  tlcourse train {chosen.folder} --labels {chosen.decisions}")
+    return 0

@@ -105,8 +105,14 @@ def write_report(path: str | Path, run: Run) -> Path:
         [_summary(run), _warnings(run), _mistakes(run), _classes(run), _curves(run), _rivals(run)]
         + [_settings(run)]
     )
-    title = html.escape(run.title)
-    document = (
+    write_whole(path, page(run.title, body))
+    return path
+
+
+def page(title: str, body: str) -> str:
+    """Return a whole HTML page, in the report's style, that reaches for nothing outside itself."""
+    title = html.escape(title)
+    return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         # Nothing in the file may reach outside it, whatever a class or a file is called.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
@@ -115,8 +121,14 @@ def write_report(path: str | Path, run: Run) -> Path:
         f"<title>{title}</title><style>{_STYLE}</style></head>\n"
         f"<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
     )
-    write_whole(path, document)
-    return path
+
+
+def figure(image: Image.Image, alt: str, caption: str) -> str:
+    """Return a thumbnail with its caption, which is HTML, as it stands in a grid of them."""
+    return (
+        f'<figure><img src="{_jpeg(image)}" alt="{html.escape(alt)}" loading="lazy">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def _summary(run: Run) -> str:
@@ -155,11 +167,8 @@ def _mistake(run: Run, i: int) -> str:
     sure = f"{evaluation.probabilities[i].max():.0%}"
     name = html.escape(run.images.name(i))
     alt = f"A picture of the class {true} that the model took for {said}"
-    return (
-        f'<figure><img src="{_jpeg(run.images.image(i))}" alt="{alt}" loading="lazy">'
-        f"<figcaption>is <strong>{true}</strong>, said <strong>{said}</strong> ({sure})<br>"
-        f"<code>{name}</code></figcaption></figure>"
-    )
+    caption = f"is <strong>{true}</strong>, said <strong>{said}</strong> ({sure})<br>"
+    return figure(run.images.image(i), html.unescape(alt), f"{caption}<code>{name}</code>")
 
 
 def _classes(run: Run) -> str:
