@@ -12,6 +12,7 @@ from PIL import Image
 
 from .. import plots
 from ..base.files import write_whole
+from ..training.calibrate import reliability, thresholds
 
 _MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
 _THUMBNAIL = 240
@@ -102,7 +103,15 @@ def write_report(path: str | Path, run: Run) -> Path:
     """
     path = Path(path)
     body = "\n".join(
-        [_summary(run), _warnings(run), _mistakes(run), _classes(run), _curves(run), _rivals(run)]
+        [
+            _summary(run),
+            _warnings(run),
+            _mistakes(run),
+            _classes(run),
+            _sure(run),
+            _curves(run),
+            _rivals(run),
+        ]
         + [_settings(run)]
     )
     write_whole(path, page(run.title, body))
@@ -204,6 +213,26 @@ def _curves(run: Run) -> str:
     return (
         f"<section><h2>Learning</h2><p>{text}</p>{_plot(plots.history_curves(history), alt)}"
         "</section>"
+    )
+
+
+def _sure(run: Run) -> str:
+    rows = "".join(
+        f"<tr><th scope='row'>{one.probability:.0%}</th><td>{one.answered:.1%}</td>"
+        f"<td>{_share(one.accuracy)}</td></tr>"
+        for one in thresholds(run.evaluation)
+    )
+    bins = reliability(run.evaluation)
+    alt = "Reliability: " + "; ".join(
+        f"of {count} answers with about {sure:.0%}, {right:.0%} are right"
+        for sure, right, count in bins
+    )
+    return (
+        "<section><h2>How far to believe it</h2><p>A model need not answer: below a probability it "
+        "can say 'not sure' (<code>tlcourse predict --not-sure</code>). What that costs:</p>"
+        "<table><thead><tr><th scope='col'>answer from</th><th scope='col'>pictures answered</th>"
+        f"<th scope='col'>of these, right</th></tr></thead><tbody>{rows}</tbody></table>"
+        f"{_plot(plots.reliability_diagram(bins), alt)}</section>"
     )
 
 

@@ -26,6 +26,7 @@ from ..networks.heads import TransferModel
 from ..networks.saving import save_model
 from ..networks.zoo import load_backbone
 from ..strategies.apply import apply, train
+from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
 from .choose import Clock, choose
@@ -183,6 +184,7 @@ def train_folder(
             )
             out.mkdir(parents=True, exist_ok=True)
             with exchanged(out, FILES) as staging:
+                calibrate(model, splits.validation, device=device)
                 save_model(model, staging / "model.safetensors")
                 history.save(staging / "history.csv")
                 cache = bool(frozen_prefix(model))

@@ -84,9 +84,12 @@ class TransferModel(StagedNetwork):
         Side in pixels of the pictures it was trained on; None before training.
     strategy : Strategy or None
         What it was built for; None where it was put together by hand.
+    temperature : float
+        What logits are divided by before the softmax, see `tlcourse.training.calibrate`.
     """
 
     strategy = None
+    temperature = 1.0
 
     def __init__(
         self,

@@ -148,6 +148,7 @@ def evaluate(
         logits = logits_of(part, source, batch_size)
     finally:
         model.image_size = before
+    logits = logits / model.temperature
     labels = torch.as_tensor(images.labels)
     return Evaluation(
         classes=tuple(model.classes),
@@ -190,12 +191,13 @@ def predict(
     device = pick_device(device)
     model.to(device)
     preprocess = model.spec.preprocess.at(size_as_trained(model, images, size))
+    temperature = getattr(model, "temperature", 1.0)  # a backbone has none
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.inference_mode():
             rows = [
-                model(preprocess(image)[None].to(device)).softmax(1).cpu()
+                (model(preprocess(image)[None].to(device)) / temperature).softmax(1).cpu()
                 for image in each_picture(images, preprocess.at_least)
             ]
     finally:

@@ -63,7 +63,8 @@ def kept(model: TransferModel) -> Iterator[Best]:
     Its mode, picture size and frozen stages are then those from before.
     """
     best = Best(model)
-    size = model.image_size
+    size, temperature = model.image_size, model.temperature
+    model.temperature = 1.0  # it was measured for the weights before
     modes = [(module, module.training) for module in model.modules()]
     frozen = [(stage, stage.frozen, stage.batch_norm) for stage in model.stages]
     gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
@@ -72,7 +73,7 @@ def kept(model: TransferModel) -> Iterator[Best]:
     except BaseException:
         best.restore_after_error(model)
         if not best.epoch:  # else the weights are for the pictures of this run
-            model.image_size = size
+            model.image_size, model.temperature = size, temperature
         for stage, was_frozen, batch_norm in frozen:
             stage.frozen, stage.batch_norm = was_frozen, batch_norm
         for parameter, gradient in gradients:

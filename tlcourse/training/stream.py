@@ -66,13 +66,16 @@ def predict_files(
         model.stages, preprocess, True, first[None], pictures=len(paths), device=device
     )
 
+    def probabilities(rows: np.ndarray) -> np.ndarray:
+        return (head(torch.from_numpy(rows)) / model.temperature).softmax(1).numpy()
+
     def work(chunk: list[Path]) -> list[Answer]:
         found = [pixels(path) for path in chunk]
         good = [pixel for pixel in found if not isinstance(pixel, Problem)]
         if not good:
             return list(zip(chunk, found, strict=True))
         with torch.inference_mode():
-            rows = iter(head(torch.from_numpy(engine(np.stack(good)))).softmax(1).numpy())
+            rows = iter(probabilities(engine(np.stack(good))))
         answers = [pixel if isinstance(pixel, Problem) else next(rows) for pixel in found]
         return list(zip(chunk, answers, strict=True))
 
