@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from ..base.seeds import MOST_SEED
+from .arguments import add_split_folders, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -35,23 +35,6 @@ def command(name: str, about: str, arguments: Callable | None = None):
         return function
 
     return register
-
-
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` on, or up to `high`, for argparse."""
-
-    def parse(text: str) -> int:
-        number = int(text) if text.removeprefix("-").isdecimal() else None
-        if number is None or number < low or (high is not None and number > high):
-            limits = f"from {low} on" if high is None else f"from {low} to {high}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limits}")
-        return number
-
-    return parse
-
-
-seed_number = whole(0, MOST_SEED)
-"""Parser of a seed, for argparse."""
 
 
 def refuse_existing(option: str, paths: Iterable[Path]) -> None:
@@ -153,25 +136,6 @@ def run(chosen: argparse.Namespace) -> int:
     if not chosen.store:
         print(f"The executed lessons are in {output}.")
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
-
-
-def _split_folders(text: str) -> dict[str, str]:
-    """Parse ``NAME=train,OTHER=test``, or ``none``, for argparse."""
-    if text == "none":
-        return {}
-    pairs = [word.rpartition("=") for word in text.split(",")]
-    if not all(name and split for name, _, split in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like NAME=train,OTHER=test, or none")
-    return {name: split for name, _, split in pairs}
-
-
-def add_split_folders(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split-folders",
-        type=_split_folders,
-        metavar="NAME=SPLIT,...",
-        help="which folders hold train, validation and test where names do not tell, or none",
-    )
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from .commands import command, whole
+from .arguments import whole
+from .commands import command
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
