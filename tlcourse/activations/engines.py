@@ -58,10 +58,17 @@ class Frozen(nn.Module):
         self.preprocess, self.pooled = preprocess, pooled
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        dtype = next(self.stages.parameters()).dtype
-        x = self.preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
-        x = self.stages(x).float()
-        return x.mean((2, 3)) if self.pooled else x
+        return activations_of(self.stages, self.preprocess, self.pooled, pixels)
+
+
+def activations_of(
+    stages: nn.Sequential, preprocess: Preprocess, pooled: bool, pixels: torch.Tensor
+) -> torch.Tensor:
+    """What `Frozen` computes, of stages that are used as they are."""
+    dtype = next(stages.parameters()).dtype
+    x = preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
+    x = stages(x).float()
+    return x.mean((2, 3)) if pooled else x
 
 
 class PyTorchEngine:
@@ -102,12 +109,12 @@ class PyTorchEngine:
         with torch.inference_mode():
             if self._turn is None:
                 return self.frozen(torch.from_numpy(pixels)).numpy()
-            with self._turn, _exact_cudnn():
+            with self._turn, exact_cudnn():
                 x = torch.from_numpy(pixels).to(self.device)
                 return self.frozen(x).cpu().numpy()
 
 
-def _exact_cudnn():
+def exact_cudnn():
     # By default cuDNN may round the inputs of a float32 convolution to TF32, 10 bits of mantissa.
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
