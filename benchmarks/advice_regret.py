@@ -17,13 +17,15 @@ from pathlib import Path
 
 from tlcourse.advice.advise import advise, recommend
 from tlcourse.base.paths import shared_root
+from tlcourse.networks.zoo import load_backbone
+from tlcourse.results import load_results, summarise
 from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
-from tlcourse.results.table import load_results, summarise
 from tlcourse.study.data import DATASETS, Pictures, Run
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"
 DEVELOPED_ON = ("pets", "ants_bees", "blood_cells")
 SEEDS = range(3)
+STAGES = load_backbone(weights=None).stage_names
 ALWAYS = (10, 50)  # pictures a class that are advised on whether the sweep has come there or not
 # What a person would call them, for the textbook's rule.
 SIMILAR_BY_EYE = {"pets": True, "ants_bees": True, "cats_dogs": True}
@@ -70,6 +72,7 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
         per_class=row["per_class"],
         similarity=row["similarity"],
         stage=row["stage"],
+        stages=STAGES,
         accuracy=row["probe_accuracy"],
         size=DATASETS[row["dataset"]].size,
     )

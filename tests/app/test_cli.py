@@ -139,10 +139,10 @@ def test_names_make_the_terminal_do_nothing(register, capsys):
         warnings.warn(f"W {name}", stacklevel=1)
         raise CourseError(f"E {name}")
 
-    with pytest.warns(UserWarning):
-        assert main(["names"]) == 2
+    assert main(["names"]) == 2
     said = capsys.readouterr()
     assert said.out.startswith("a\tb \\x1b]0;title\\x07 ") and "\\u202egpj" in said.out
+    assert "Note: W \\x1b]0" in said.err and "Error: E \\x1b]0" in said.err
     for text in (said.out, said.err):
         assert not set("\x1b\x07\r\x9b\u202e") & set(text)
 
@@ -261,6 +261,16 @@ def test_lab_listens_on_this_machine_only_and_keeps_its_token():
     assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in words
     assert "--ServerApp.root_dir=course" in words
     assert not [word for word in words if "token" in word or "password" in word]
+
+
+def test_lab_asks_no_other_machine_for_news(tmp_path, monkeypatch):
+    labapp = pytest.importorskip("jupyterlab.labapp", reason="jupyterlab is not installed")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb")
+    app = labapp.LabApp()
+    app.parse_command_line([word for word in words if word.startswith("--LabApp")])
+    assert app.news_url is None
+    assert app.check_for_updates_class.__name__ == "NeverCheckForUpdate"
 
 
 def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):

@@ -75,7 +75,8 @@ def cache_activations(
         The last stage to go through; None: the last of the frozen ones from the first on (of a
         `Backbone`: the last stage).
     pooled
-        True: the mean over height and width, (N, C). False: feature maps, (N, C, H, W).
+        True: the mean over height and width, or the class token, (N, C). False: feature maps,
+        (N, C, H, W), or tokens, (N, L, C).
     size
         Side of the pictures in pixels; None: the data's, else the network's own.
     views, augment, seed

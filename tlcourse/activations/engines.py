@@ -35,6 +35,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..base.process import keep_freed_memory
+from ..networks.backbones import CLASS_TOKEN, pool
 from ..networks.preprocess import Preprocess
 from .shards import relative_difference
 
@@ -49,7 +50,8 @@ MOST_WORKERS = 8
 class Frozen(nn.Module):
     """Pixels in, activations out: normalisation, stages, and pooling if wanted.
 
-    Takes uint8 (N, H, W, 3), gives float32 (N, C, H', W'), or (N, C) where `pooled`.
+    Takes uint8 (N, H, W, 3), gives float32 (N, C, H', W') or tokens (N, L, C), or (N, C) where
+    `pooled`.
     """
 
     def __init__(self, stages: nn.Sequential, preprocess: Preprocess, pooled: bool):
@@ -68,7 +70,7 @@ def activations_of(
     dtype = next(stages.parameters()).dtype
     x = preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
     x = stages(x).float()
-    return x.mean((2, 3)) if pooled else x
+    return pool(x, getattr(stages[-1], "tokens", CLASS_TOKEN)) if pooled else x
 
 
 class PyTorchEngine:

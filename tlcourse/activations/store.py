@@ -231,7 +231,8 @@ def folder_name(meaning: dict) -> str:
     """The name of a folder: its first words for people, its last the key."""
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
-    return f"{meaning['network']}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
+    network = meaning["network"].replace("/", "-")  # "timm/resnet50" is one folder
+    return f"{network}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
 
 
 def rows_per_shard(rows: int, row_bytes: int) -> int:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..data.sets import ImageSet, ImageSplits
-from ..networks.backbones import load_backbone
 from ..networks.preprocess import input_size
+from ..networks.zoo import load_backbone
 from ..results.cases import LARGE, SIMILAR
 from .options import FOLDS, Option, chosen, price, try_all
 from .pictures import read_data
-from .probe import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
+from .probe import Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
 
 NEARLY_PERFECT = 0.02
 """Share of errors of the best probe up to which there is little to gain by training more."""
@@ -207,12 +208,13 @@ def advise(
         per_class=per_class,
         similarity=similarity,
         stage=best.stage,
+        stages=evidence.stages,
         accuracy=best.accuracy,
         size=size,
     )
     options = tuple(
         Option(name, price(name, backbone, len(images), size, device))
-        for name in dict.fromkeys((frozen_at(best.stage), *TRAINED))
+        for name in dict.fromkeys((frozen_at(best.stage, evidence.stages), *TRAINED))
     )
     if try_for > 0 and min(distinct_per_class(sample.labels, evidence.sources).values()) >= FOLDS:
         settings = {"size": size, "device": device, "seed": seed}
@@ -238,13 +240,19 @@ def advise(
     )
 
 
-def frozen_at(stage: str) -> str:
-    """The strategy that freezes the network up to a stage and cuts it there."""
-    return "linear_probe" if stage == STAGES[-1] else f"cut_{stage}"
+def frozen_at(stage: str, stages: Sequence[str]) -> str:
+    """The strategy that freezes a network up to one of its stages and cuts it there."""
+    return "linear_probe" if stage == stages[-1] else f"cut_{stage}"
 
 
 def recommend(
-    *, per_class: int, similarity: float, stage: str, accuracy: float, size: int
+    *,
+    per_class: int,
+    similarity: float,
+    stage: str,
+    stages: Sequence[str],
+    accuracy: float,
+    size: int,
 ) -> tuple[str, tuple[str, ...]]:
     """Turn what was measured into a strategy: the whole rule of thumb, with its reasons.
 
@@ -254,6 +262,8 @@ def recommend(
         See `Advice`.
     stage, accuracy
         Of the best probe.
+    stages
+        All stages of the network, in order.
     size
         Side of the pictures in pixels.
 
@@ -262,7 +272,7 @@ def recommend(
     strategy : str
     reasons : tuple of str
     """
-    frozen = frozen_at(stage)
+    frozen = frozen_at(stage, stages)
     probe = f"A frozen network cut after {stage} names {accuracy:.0%} of left-out pictures rightly"
     if 1 - accuracy <= NEARLY_PERFECT:
         return frozen, (f"{probe}, which leaves little to gain by training more.",)

@@ -57,7 +57,7 @@ def _gigabytes(nbytes: float) -> str:
 def _build(chosen: argparse.Namespace) -> int:
     from ..activations.cache import cache_activations
     from ..data.catalog import load_dataset
-    from ..networks.backbones import load_backbone
+    from ..networks.zoo import load_backbone
 
     with _process_group() as group:
         data = load_dataset(chosen.data)

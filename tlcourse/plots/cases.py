@@ -125,7 +125,7 @@ def advice_evidence(advice) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     figure.get_layout_engine().set(wspace=0.08)
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    stages = ["stem", *(f"stage{i}" for i in range(1, 9))]
+    stages = advice.evidence.stages
     for weights, label, colour, style in (
         ("imagenet", "pretrained", BLUE, "o-"),
         ("random", "random weights", ORANGE, "s--"),
@@ -134,7 +134,8 @@ def advice_evidence(advice) -> Figure:
         places = [stages.index(probe.stage) for probe in probes]
         left.plot(places, [p.accuracy for p in probes], style, color=colour, label=label)
     left.axhline(1 / advice.classes, color="#888888", linewidth=1, linestyle=":", label="chance")
-    left.set_xticks(range(2, 9), stages[2:], rotation=45, ha="right")
+    first = min(stages.index(probe.stage) for probe in advice.evidence.probes)
+    left.set_xticks(range(first, len(stages)), stages[first:], rotation=45, ha="right")
     left.set_ylim(0, 1.02)
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.set_xlabel("frozen up to")

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from ..data.sets import ImageSplits
 from ..networks import freezing
-from ..networks.backbones import Backbone, load_backbone
+from ..networks.backbones import Backbone
 from ..networks.heads import TransferModel, replace_head
 from ..networks.preprocess import Augment
+from ..networks.zoo import load_backbone
 from ..training.fit import History, fit
 from .strategy import Strategy, StrategyError, get_strategy
 

@@ -11,7 +11,7 @@ from ..base.paths import shared_root
 from ..data import splits
 from ..data.catalog import load_dataset
 from ..data.sets import ImageSet, ImageSplits
-from ..networks.backbones import DEFAULT_BACKBONE
+from ..networks.zoo import DEFAULT_BACKBONE
 
 
 class SweepError(CourseError, ValueError):

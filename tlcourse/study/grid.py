@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..networks.backbones import DEFAULT_BACKBONE
+from ..networks.zoo import DEFAULT_BACKBONE
 from .data import DATASETS, Run, SweepError
 
 PHOTOGRAPHS = ("ants_bees", "cats_dogs", "blood_cells", "solar_cells")

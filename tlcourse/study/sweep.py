@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import shared_root
-from ..networks.backbones import load_backbone
+from ..networks.zoo import load_backbone
 from ..results import table as results
 from ..strategies.strategy import get_strategy
 from .bench import PILOT_SEED, Bench
