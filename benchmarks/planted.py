@@ -13,6 +13,7 @@ import tlcourse as tl
 from tlcourse.activations.cache import describe, folder_name
 from tlcourse.activations.compute import row_key
 from tlcourse.activations.housekeeping import default_directory
+from tlcourse.activations.probe import Probe
 from tlcourse.activations.store import Store, rows_per_shard
 from tlcourse.data.sets import ImageSet, ImageSplits
 
@@ -55,7 +56,8 @@ def plant(data: ImageSplits, backbone) -> int:
     """Write a row for every picture; returns the bytes."""
     preprocess, cut = backbone.spec.preprocess, backbone.stage_names[-1]
     meaning = describe(backbone, cut, True, preprocess)
-    store = Store(default_directory().resolve() / folder_name(meaning))
+    probe = Probe(backbone.prefix(cut), preprocess, pooled=True)
+    store = Store(default_directory().resolve() / folder_name(meaning), probe.rows)
     for images in (data.train, data.validation):
         step = rows_per_shard(len(images), WIDTH * 4)
         for start in range(0, len(images), step):

@@ -46,4 +46,5 @@ def setup(app):
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _list_items)
     app.add_js_file("widgets.js", defer="defer")
+    app.add_js_file("site.js", defer="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

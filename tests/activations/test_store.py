@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,21 +13,16 @@ import warnings
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tlcourse.activations import housekeeping
-from tlcourse.activations.store import (
-    CacheError,
-    CacheReadOnlyError,
-    Shard,
-    Store,
-    folder_name,
-    own_files,
-    read_manifest,
-    rows_per_shard,
-)
+from tlcourse.activations.files import CacheReadOnlyError, own_files, remove_debris
+from tlcourse.activations.shards import ENDING, CacheError, Shard
+from tlcourse.activations.store import Store, folder_name, read_manifest, rows_per_shard
 from tlcourse.app.cli import main
 
-MEANING = {"network": "n", "cut": "c"}
+MEANING = {"network": "n", "cut": "c", "preprocessing": {"size": 64}}
+PROBE = np.array([[0.5, -1, 2]], np.float32)
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs the system calls of POSIX")
 
 
@@ -40,7 +36,7 @@ def rows_of(names, width=3):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "net-stage1-64px-0123")
+    return Store(tmp_path / f"net-stage1-64px-{0:020x}", PROBE)
 
 
 def filled(store, *groups):
@@ -74,14 +70,13 @@ def test_rows_come_back_by_key_in_any_order(store):
     ]
 
 
-def test_a_shard_opens_with_numpy_alone(store):
+def test_a_shard_opens_with_safetensors_alone(store):
     path = store.add(keys_of(range(4)), rows_of(range(4)))
-    np.testing.assert_array_equal(np.load(path), rows_of(range(4)))
-    np.testing.assert_array_equal(np.load(path, mmap_mode="r"), rows_of(range(4)))
-    with path.open("rb") as file:
-        np.load(file)
-        assert [bytes(key) for key in np.load(file)] == keys_of(range(4))
-    assert path.name == f"shard-{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}.npy"
+    arrays = load_file(path)
+    np.testing.assert_array_equal(arrays["rows"], rows_of(range(4)))
+    np.testing.assert_array_equal(arrays["probe"], PROBE)
+    assert [bytes(key) for key in arrays["keys"]] == keys_of(range(4))
+    assert path.name == f"shard-{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}{ENDING}"
 
 
 def test_nothing_but_the_files_described_is_left(store):
@@ -100,7 +95,7 @@ def test_the_same_rows_written_twice_are_one_file(store):
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_shapes_and_dtypes_survive(tmp_path, shape, dtype):
     rows = np.random.default_rng(0).normal(size=shape).astype(dtype)
-    store = Store(tmp_path, dtype)
+    store = Store(tmp_path, np.zeros((1, *shape[1:])), dtype)
     shard = Shard(store.add(keys_of(range(shape[0])), rows))
     np.testing.assert_array_equal(shard.rows(), rows)
     assert shard.rows().dtype == dtype
@@ -164,22 +159,24 @@ def test_a_shard_that_cannot_be_read_for_now_is_no_damage(store):
     with warnings.catch_warnings(), pytest.raises(CacheError, match="symbolic links.*again"):
         warnings.simplefilter("error")
         read(store, range(50))
-    assert path.is_symlink() and len(own_files(store.directory, ".npy")) == 2
+    assert path.is_symlink() and len(own_files(store.directory, ENDING)) == 2
 
 
 @posix_only
 def test_a_process_that_may_open_no_more_files_removes_nothing(store):
+    store = Store(store.directory, np.zeros((1, 2**20)))
     for i in range(4):  # long enough for their checksums to be computed at the same time
         store.add(keys_of([i]), np.full((1, 2**20), i, np.float32))
     code = (
         "import os, resource, sys; from pathlib import Path\n"
+        "import numpy as np\n"
         "from tlcourse.activations.store import CacheError, Store\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "hog = []\n"
         "try:\n"
         "    while True: hog.append(open(os.devnull))\n"
         "except OSError: hog.pop().close()\n"
-        "store = Store(Path(sys.argv[1]))\n"
+        "store = Store(Path(sys.argv[1]), np.zeros((1, 2**20)))\n"
         "try: store.locate([key for shard in store.shards() for key in shard.keys()])\n"
         "except CacheError as error: print(error)"
     )
@@ -187,7 +184,7 @@ def test_a_process_that_may_open_no_more_files_removes_nothing(store):
         [sys.executable, "-W", "error", "-c", code, store.directory], capture_output=True, text=True
     )
     assert "Too many open files" in done.stdout, done.stderr
-    assert len(own_files(store.directory, ".npy")) == 4
+    assert len(own_files(store.directory, ENDING)) == 4
 
 
 def test_a_shard_that_another_process_removes_is_no_damage(store, monkeypatch):
@@ -209,16 +206,108 @@ def test_files_of_others_in_a_folder_are_left(store):
         (store.directory / name).write_text("mine")
         os.utime(store.directory / name, (time.time() - 7200,) * 2)
     assert read(store, [1]) == [[10, 11, 12]]
-    store.remove_debris()
+    remove_debris(store.directory)
     assert all((store.directory / name).exists() for name in names)
 
 
-def test_rows_of_another_shape_do_not_belong(store):
-    filled(store, range(3))
-    store.add(keys_of([9]), np.zeros((1, 5), np.float32))
-    with pytest.warns(UserWarning, match="damaged"):
-        shapes = {shard.shape[1:] for shard in store.shards()}
-    assert len(shapes) == 1
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"directory": f"net-stage1-64px-{1:020x}"},
+        {"probe": PROBE * 1.01},
+        {"probe": np.zeros((1, 5))},
+        {"probe": np.zeros((2, 3))},
+        {"dtype": "float16"},
+    ],
+    ids=["another folder", "another behaviour", "another shape", "another probe", "another type"],
+)
+def test_sound_shards_of_other_rows_are_passed_over_and_left(store, tmp_path, other):
+    described = {"directory": store.directory.name, "probe": PROBE} | other
+    elsewhere = Store(tmp_path / "elsewhere" / described.pop("directory"), **described)
+    strays = [
+        elsewhere.add(keys_of([name]), np.full((1, elsewhere.probe.shape[1]), 7))
+        for name in range(8)  # some of their names sort first, some last
+    ]
+    filled(store, range(4), range(4, 9))
+    for path in strays:
+        shutil.copy(path, store.directory)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is not read")
+        assert read(store, range(9)) == rows_of(range(9)).tolist()
+        assert read(store, [8, 99]) == [rows_of([8])[0].tolist(), None]
+    assert len(own_files(store.directory, ENDING)) == 10
+
+
+def test_a_folder_that_was_renamed_is_not_read_and_named(store, tmp_path):
+    filled(store, range(4))
+    other = Store(tmp_path / f"net-stage1-64px-{1:020x}", PROBE)
+    store.directory.rename(other.directory)
+    with pytest.warns(UserWarning, match=f"activations of {store.directory.name} and is not read"):
+        assert read(other, range(4)) == [None] * 4
+    other.directory.rename(store.directory)
+    assert read(store, range(4)) == rows_of(range(4)).tolist()
+
+
+def test_differences_of_rounding_are_the_same_network(store):
+    filled(store, range(4))
+    again = Store(store.directory, PROBE * (1 + 1e-6))
+    assert read(again, range(4)) == rows_of(range(4)).tolist()
+
+
+def as_shard(path, header):
+    """Write a file that is named as a shard of its bytes is."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    data = len(text).to_bytes(8, "little") + text + bytes(32 + 12 + 12)
+    path.write_bytes(data)
+    return path.rename(path.with_name(f"shard-{hashlib.sha256(data).hexdigest()[:32]}{ENDING}"))
+
+
+GOOD = {
+    "__metadata__": {"folder": "net"},
+    "probe": {"dtype": "F32", "shape": [1, 3], "data_offsets": [0, 12]},
+    "rows": {"dtype": "F32", "shape": [1, 3], "data_offsets": [12, 24]},
+    "keys": {"dtype": "U8", "shape": [1, 32], "data_offsets": [24, 56]},
+}
+
+
+def test_headers_are_read_and_not_believed(tmp_path):
+    def changed(name, **entry):
+        return GOOD | {name: GOOD[name] | entry}
+
+    assert Shard(as_shard(tmp_path / "x", GOOD)).shape == (1, 3)
+    bad = [
+        b"",
+        b"null",
+        b"[" * 4000,
+        b'{"a":' * 800,
+        b"\xff" * 20,
+        {},
+        GOOD | {"__metadata__": None},
+        GOOD | {"__metadata__": {"folder": 1}},
+        GOOD | {"__metadata__": {"folder": ["net"]}},
+        GOOD | {"rows": []},
+        changed("rows", shape=[True, 3]),
+        changed("rows", shape=[1.0, 3]),
+        changed("rows", shape="13"),
+        changed("rows", shape=[]),
+        changed("rows", shape=3),
+        changed("rows", shape=[-1, -3]),
+        changed("rows", shape=[10**30, 10**30]),
+        changed("rows", dtype="U8", shape=[1, 12]),
+        changed("rows", dtype="F64"),
+        changed("rows", dtype=["F32"]),
+        changed("rows", data_offsets=[True, 12]),
+        changed("rows", data_offsets=[12.0, 24.0]),
+        changed("rows", data_offsets=[11, 23]),
+        changed("rows", data_offsets=None),
+        changed("keys", shape=[32]),
+        changed("keys", shape=[True, 32]),
+        changed("probe", dtype="U8", shape=[1, 12]),
+        changed("rows", shape=[0, 3], data_offsets=[12, 12]),
+    ]
+    for header in bad:
+        with pytest.raises(ValueError):
+            Shard(as_shard(tmp_path / "x", header))
 
 
 def test_a_manifest_that_is_damaged_is_written_again(store):
@@ -234,8 +323,8 @@ def test_temporary_files_of_the_dead_go_and_of_the_living_stay(store):
     filled(store, range(3))
     code = (
         "import sys; from pathlib import Path\n"
-        "from tlcourse.activations.store import _Temporary\n"
-        "path = _Temporary(Path(sys.argv[1])).__enter__(); path.touch(); print(path, flush=True)\n"
+        "from tlcourse.activations.files import Temporary\n"
+        "path = Temporary(Path(sys.argv[1])).__enter__(); path.touch(); print(path, flush=True)\n"
         "sys.stdin.read()"
     )
     process = subprocess.Popen(
@@ -245,25 +334,25 @@ def test_temporary_files_of_the_dead_go_and_of_the_living_stay(store):
         text=True,
     )
     path = store.directory / process.stdout.readline().strip()
-    store.remove_debris()
+    remove_debris(store.directory)
     assert path.exists()
     process.kill()
     process.communicate()
-    store.remove_debris()
+    remove_debris(store.directory)
     assert not path.exists()
     foreign = store.directory / ".another-machine-1-0123456789ab.tmp"
     foreign.touch()
-    store.remove_debris()
+    remove_debris(store.directory)
     assert foreign.exists(), "a process on another machine may be writing it"
     os.utime(foreign, (time.time() - 7200,) * 2)
-    store.remove_debris()
+    remove_debris(store.directory)
     assert not foreign.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CacheError, match="could not be written"):
-        filled(Store(tmp_path / "file" / "cache"), range(3))
+        filled(Store(tmp_path / "file" / "cache", PROBE), range(3))
 
 
 def test_permission_errors_are_explained(store, monkeypatch):
@@ -291,7 +380,7 @@ def three(tmp_path):
     """Three folders of 1.2 MB each; `b` was used least recently, then `c`, then `a`."""
     for age, name in enumerate("acb"):
         meaning = {"network": f"net{name}", "cut": "stage1", "preprocessing": {"size": 64}}
-        store = Store(tmp_path / folder_name(meaning))
+        store = Store(tmp_path / folder_name(meaning), np.zeros((1, 1000)))
         store.add(keys_of(range(300)), np.zeros((300, 1000), np.float32))
         store.write_manifest(meaning, {})
         os.utime(store.directory / "last-used", (1000 - 100 * age,) * 2)
@@ -331,7 +420,11 @@ def test_verify_names_damage_and_repairs_it(three):
     assert not any(entry.problems for entry in housekeeping.verify_cache(three))
 
 
-@pytest.mark.parametrize("text", ["", "[1, 2]", "{}", '{"rows": []}', '{"rows": {"network": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1, 2]", "{}", '{"rows": []}', '{"rows": {"network": 1}}', '{"rows": ' + "[" * 100_000],
+    ids=lambda text: text[:24],
+)
 def test_verify_names_a_manifest_that_is_none(three, text):
     manifest = folder(three, "neta") / "manifest.json"
     manifest.write_text(text, encoding="utf-8")
@@ -385,6 +478,50 @@ def test_clear_takes_what_is_named_and_nothing_else(three):
     assert names(housekeeping.clear_cache(["neta"], cache_dir=three)) == ["neta"]
     housekeeping.clear_cache(["netb", "netc"], cache_dir=three)
     assert all(path.exists() for path in mine) and (three / "holiday.txt").exists()
+
+
+def test_what_a_living_process_builds_is_not_cleared(three):
+    directory = folder(three, "neta")
+    store = Store(directory, np.zeros((1, 1000)))
+    with store.in_use():
+        files = set(directory.iterdir())
+        with pytest.raises(CacheError, match="2 of 3 could be removed.*\n.*a program that runs"):
+            housekeeping.clear_cache(cache_dir=three)
+        assert set(directory.iterdir()) == files
+    assert len(housekeeping.clear_cache(cache_dir=three)) == 1
+
+
+def test_room_is_made_elsewhere_than_where_a_process_builds(three, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_CACHE_GB", "0.004")
+    with Store(folder(three, "netb"), np.zeros((1, 1000))).in_use():
+        housekeeping.make_room(three, 1_000_000, [])
+        assert names(housekeeping.list_caches(three)) == ["netb", "neta"]
+
+
+def test_a_shard_is_written_although_its_folder_goes_meanwhile(store, monkeypatch):
+    replace, times = os.replace, []
+
+    def late(source, target):
+        times.append(target)
+        if len(times) < 3:
+            shutil.rmtree(store.directory)
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", late)
+    filled(store, range(3))
+    assert read(store, [2]) == [[20, 21, 22]]
+
+
+def test_nothing_is_left_where_nothing_was_built(store):
+    with store.in_use():
+        assert store.directory.exists()
+    assert not store.directory.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_used_without_a_sign(store):
+    store.directory.parent.joinpath("file").touch()
+    with Store(store.directory.parent / "file" / "net", PROBE).in_use():
+        pass
 
 
 def test_clear_takes_the_clutter_of_file_managers_too(three):

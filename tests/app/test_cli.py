@@ -1,19 +1,23 @@
 """The command line: quick to answer, errors without tracebacks, one function a sub-command."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tlcourse.app import cli
-from tlcourse.app.cli import lab_command, main
+from tlcourse.app import commands
+from tlcourse.app.cli import main
+from tlcourse.app.lessons import lab_command
 from tlcourse.base.errors import CourseError
+from tlcourse.base.terminal import PlainStream
 
 
 @pytest.fixture
@@ -30,8 +34,8 @@ def photos(tmp_path):
 @pytest.fixture
 def register(monkeypatch):
     """Register a sub-command for one test."""
-    monkeypatch.setattr(cli, "_COMMANDS", list(cli._COMMANDS))
-    return cli.command
+    monkeypatch.setattr(commands, "COMMANDS", list(commands.COMMANDS))
+    return commands.command
 
 
 def test_help_lists_the_commands_and_imports_nothing_heavy():
@@ -109,10 +113,10 @@ def test_an_unexpected_error_is_not_hidden(register):
         main(["breaks"])
 
 
-def test_a_reader_that_leaves_early_is_no_error():
+def test_a_reader_that_leaves_early_is_met_with_silence_and_no_success():
     code = (
-        "import sys\nfrom tlcourse.app import cli\n"
-        "@cli.command('talk', 'talk')\ndef talk(_):\n"
+        "import sys\nfrom tlcourse.app import cli, commands\n"
+        "@commands.command('talk', 'talk')\ndef talk(_):\n"
         "    for i in range(100_000):\n        print('a line of text', i)\n"
         "sys.exit(cli.main(['talk']))\n"
     )
@@ -121,16 +125,42 @@ def test_a_reader_that_leaves_early_is_no_error():
     )
     talk.stdout.readline()
     talk.stdout.close()
-    assert talk.wait(60) == 0
+    assert talk.wait(60) == 141, "what it was to make may not be made"
     assert talk.stderr.read() == b""
     talk.stderr.close()
+
+
+def test_names_make_the_terminal_do_nothing(register, capsys):
+    name = "\x1b]0;title\x07 \x1b[2J\r\x9b31m \u202egpj.exe"
+
+    @register("names", "name")
+    def names(_):
+        print("a\tb", name)
+        warnings.warn(f"W {name}", stacklevel=1)
+        raise CourseError(f"E {name}")
+
+    with pytest.warns(UserWarning):
+        assert main(["names"]) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith("a\tb \\x1b]0;title\\x07 ") and "\\u202egpj" in said.out
+    for text in (said.out, said.err):
+        assert not set("\x1b\x07\r\x9b\u202e") & set(text)
+
+
+def test_a_stream_for_bars_lets_them_move():
+    stream = io.StringIO()
+    for text in ("\r 10%\r\x1b[2J\x1b[A", "\n", "\x1b[A\x1b[A"):
+        PlainStream(stream, bars=True).write(text)
+    assert stream.getvalue() == "\r 10%\\r\\x1b[2J\\x1b[A\n\x1b[A\x1b[A"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that a test can send")
 def test_ctrl_c_ends_a_real_process_with_130():
     code = (
-        "import sys, time\nfrom tlcourse.app import cli\n"
-        "@cli.command('wait', 'wait')\ndef wait(_):\n"
+        "import signal, sys, time\nfrom tlcourse.app import cli, commands\n"
+        # A parent such as `nohup … &` may have had it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "@commands.command('wait', 'wait')\ndef wait(_):\n"
         "    print('ready', flush=True)\n    time.sleep(60)\n"
         "sys.exit(cli.main(['wait']))\n"
     )
@@ -231,6 +261,16 @@ def test_lab_listens_on_this_machine_only_and_keeps_its_token():
     assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in words
     assert "--ServerApp.root_dir=course" in words
     assert not [word for word in words if "token" in word or "password" in word]
+
+
+def test_lab_asks_no_other_machine_for_news(tmp_path, monkeypatch):
+    labapp = pytest.importorskip("jupyterlab.labapp", reason="jupyterlab is not installed")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb")
+    app = labapp.LabApp()
+    app.parse_command_line([word for word in words if word.startswith("--LabApp")])
+    assert app.news_url is None
+    assert app.check_for_updates_class.__name__ == "NeverCheckForUpdate"
 
 
 def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):

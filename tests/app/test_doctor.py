@@ -38,7 +38,7 @@ def test_a_torchvision_that_does_not_fit(monkeypatch):
 
 
 def test_weights_that_are_not_those_on_record(monkeypatch):
-    from tlcourse.networks.backbones import BACKBONES
+    from tlcourse.networks.zoo import BACKBONES
 
     for name, status in (("efficientnet_lite0", FAIL), ("efficientnet_lite1", WARN)):
         spec = dataclasses.replace(BACKBONES[name], sha256="0" * 64)

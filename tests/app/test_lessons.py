@@ -184,7 +184,9 @@ def test_the_command_ends_with_1_when_a_lesson_fails(
     monkeypatch.setattr(lessons, "lessons_folder", lambda: folder)
     out = str(tmp_path / "out")
     assert main(["run", "0", "--output", out]) == 0
-    assert main(["run", "--output", out]) == 1
+    assert main(["run", "--output", out]) == 2
+    assert "00_good.ipynb already" in capsys.readouterr().err
+    assert main(["run", "--output", out, "--force"]) == 1
     assert "1 of 2 lessons passed" in capsys.readouterr().out
     assert main(["run", "9", "--output", out]) == 2
     assert "no lesson '9'" in capsys.readouterr().err

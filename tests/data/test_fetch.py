@@ -46,7 +46,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("ETag", etag)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
+        length = len(content) - start if server.length is None else server.length
+        self.send_header("Content-Length", str(length))
+        self.close_connection = server.length is not None
         self.end_headers()
         end = start + server.cuts.pop(0) if server.cuts else len(content)
         self.wfile.write(content[start:end])
@@ -63,6 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.files, server.requests, server.cuts, server.ranges = {"/f.bin": CONTENT}, [], [], True
+    server.length = None
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=functools.partial(server.serve_forever, 0.02), daemon=True)
     thread.start()
@@ -87,6 +90,13 @@ def test_a_download_arrives_whole(server, tmp_path):
     assert left_over(tmp_path, "f.bin") == []
 
 
+@pytest.mark.parametrize("length", ["", "many", "-1", "1e5", "3,000", "²"])
+def test_a_length_that_is_no_number_is_passed_over(server, tmp_path, length):
+    server.length = length
+    fetch(f"{server.url}/f.bin", tmp_path / "f.bin", sha256=hashlib.sha256(CONTENT).hexdigest())
+    assert (tmp_path / "f.bin").read_bytes() == CONTENT
+
+
 def test_a_cut_connection_is_taken_up_where_it_broke(server, tmp_path):
     server.cuts = [100_000, 50_000]
     fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
@@ -102,6 +112,18 @@ def test_after_too_many_cuts_the_next_run_continues(server, tmp_path):
     fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == CONTENT
     assert server.requests[-1][1] == "bytes=120000-"
+
+
+@pytest.mark.parametrize("stamp", ["", "null", "[]", '"a\\nb: c"', "[" * 100_000, "\udcff"])
+def test_a_stamp_that_is_damaged_means_a_new_start(server, tmp_path, stamp):
+    server.cuts = [40_000] * 3
+    with pytest.raises(DownloadError):
+        fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
+    (left,) = [path for path in tmp_path.iterdir() if path.stat().st_size < 1000]
+    left.write_text(stamp, encoding="utf-8", errors="surrogateescape")
+    fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
+    assert (tmp_path / "f.bin").read_bytes() == CONTENT
+    assert left_over(tmp_path, "f.bin") == []
 
 
 def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(server, tmp_path):

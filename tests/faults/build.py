@@ -20,7 +20,7 @@ import torch
 
 import tlcourse as tl
 from tlcourse.activations import compute as activation_build
-from tlcourse.activations.store import Store
+from tlcourse.activations.shards import Shard
 from tlcourse.base.errors import CourseError
 
 ROWS_PER_SHARD = 20
@@ -59,8 +59,8 @@ def killed_builds(backbone, images, cache, count):
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         # Counted by name: a file that has a shard's name is a finished shard, or the fault is here.
-        finished = len(list(Path(whole["directory"]).glob("shard-*.npy")))
-        kept = sum(shard.shape[0] for shard in Store(whole["directory"]).shards())
+        finished = len(list(Path(whole["directory"]).glob("shard-*")))
+        kept = sum(Shard(path).shape[0] for path in Path(whole["directory"]).glob("shard-*"))
         again = build(backbone, images, cache)
         debris = [p.name for p in Path(again["directory"]).iterdir() if p.suffix == ".tmp"]
         results.append({"finished": finished, "kept": kept, "debris": debris, **again})

@@ -8,11 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import tlcourse as tl
+from tlcourse.activations.housekeeping import clear_cache
 
 pytestmark = pytest.mark.slow
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
@@ -125,6 +130,26 @@ def test_read_only_folder(in_a_mount, photo_folder, tmp_path, complete):
     else:
         assert second["error"] == "CacheReadOnlyError"
         assert "cannot be written" in second["message"] and "cache_dir" in second["message"]
+
+
+def test_built_whole_while_others_clear_all_they_can(build_here, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("tlcourse.activations.compute.rows_per_shard", lambda rows, row_bytes: 8)
+    done = threading.Event()
+
+    def clear():
+        while not done.is_set():
+            with suppress(tl.CourseError):
+                clear_cache(cache_dir=tmp_path / "cache")
+            time.sleep(0.001)
+
+    with ThreadPoolExecutor() as pool:
+        clearing = pool.submit(clear)
+        try:
+            for _ in range(8):
+                assert abs(build_here().numpy() - whole).max() < 1e-5
+        finally:
+            done.set()
+        clearing.result()
 
 
 @pytest.mark.parametrize("fault", ["bit", "short", "empty", "gone"])

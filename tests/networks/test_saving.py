@@ -63,9 +63,38 @@ def test_a_file_of_before_batch_norm_was_noted(model, tmp_path):
     [
         {"backbone": None},
         {"backbone": "resnet1000"},
+        {"backbone": 3},
+        {"backbone": ["resnet18"]},
         {"classes": ["a", "b"]},
         {"hidden": ["x"]},
         {"hidden": 3},
+        {"hidden": [8.0]},
+        {"hidden": [True]},
+        {"hidden": [0]},
+        {"hidden": [2**70]},
+        {"hidden": {"8": 1}},
+        {"dropout": "0.1"},
+        {"dropout": True},
+        {"dropout": float("nan")},
+        {"dropout": 1},
+        {"dropout": [0.1]},
+        {"image_size": "64"},
+        {"image_size": 64.0},
+        {"image_size": True},
+        {"image_size": -64},
+        {"image_size": [64]},
+        {"image_size": 2**70},
+        {"classes": "abc"},
+        {"classes": [1, 2, 3]},
+        {"classes": {"a": 1, "b": 2, "c": 3}},
+        {"classes": [["a"], ["b"], ["c"]]},
+        {"last_stage": ["stage3"]},
+        {"last_stage": 3},
+        {"frozen": "stem"},
+        {"frozen": {"stem": True}},
+        {"frozen": [["stem"]]},
+        {"batch_norm": "frozen"},
+        {"batch_norm": {"stage1": ["frozen"]}},
         {"last_stage": "stage2"},
         {"frozen": 5},
         {"batch_norm": []},
@@ -75,6 +104,12 @@ def test_a_file_of_before_batch_norm_was_noted(model, tmp_path):
 def test_a_description_that_does_not_fit_is_refused(model, tmp_path, changed):
     with pytest.raises(ModelFileError, match=r"odd\.safetensors does not fit together"):
         tl.load_model(described(tmp_path / "odd.safetensors", model, **changed))
+
+
+def test_a_description_nested_without_end_is_refused(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "odd", metadata={"tlcourse": "[" * 100_000})
+    with pytest.raises(ModelFileError, match="odd is not a whole"):
+        tl.load_model(tmp_path / "odd")
 
 
 @pytest.mark.parametrize("about", ["null", "[]", "3"])

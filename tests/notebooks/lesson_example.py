@@ -30,7 +30,7 @@ sum_up = Exercise(
     question="What is 1 + 1?",
     hints=["Count.", "Use two fingers."],
     solution="answer = 2",
-    wrong=[],
+    explanation="One and one more.",
     check=lambda answer: None if answer == 2 else "Count again.",
 )
 ex = SimpleNamespace(q1=sum_up, q2=sum_up, q3=sum_up)"""

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from tlcourse.results import table as results
+from tlcourse.results.compare import paired, results_table, summarise, verdict
 from tlcourse.results.table import (
     COLUMNS,
     ResultsError,
     append_row,
     load_results,
     read_rows,
-    summarise,
 )
 
 
@@ -191,9 +191,9 @@ def test_the_table_of_the_course_can_be_read(repository):
 def test_pairs_are_made_by_seed():
     rows = [row(strategy="linear_probe", seed=s, test_accuracy=a) for s, a in ((1, 0.5), (0, 0.75))]
     rows += [row(strategy="scratch", seed=s, test_accuracy=0.25) for s in (0, 1, 2)]
-    assert results.paired(rows, "linear_probe", "scratch") == [0.5, 0.25]
-    assert results.paired(rows, "scratch", "kept_frozen") == [-0.5, -0.25]
-    assert results.paired(rows, "scratch", "last_2") == []
+    assert paired(rows, "linear_probe", "scratch") == [0.5, 0.25]
+    assert paired(rows, "scratch", "kept_frozen") == [-0.5, -0.25]
+    assert paired(rows, "scratch", "last_2") == []
 
 
 @pytest.mark.parametrize(
@@ -214,12 +214,12 @@ def test_pairs_are_made_by_seed():
 def test_a_verdict_needs_every_seed_and_three_of_them(accuracies, said):
     rows = [row(strategy="last_2", seed=s, test_accuracy=a) for s, a in enumerate(accuracies)]
     rows += [row(strategy="scratch", seed=s, test_accuracy=0.5) for s in range(5)]
-    assert results.verdict(rows, "last_2", "scratch") == f"last_2 against scratch: {said}"
+    assert verdict(rows, "last_2", "scratch") == f"last_2 against scratch: {said}"
 
 
 def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
     append_row(table, row(strategy="last_2", seed=9, test_accuracy=0.6, trained_parameters=1234567))
-    text = results.results_table(
+    text = results_table(
         load_results(table),
         {"scratch": "from scratch", "x": "x", "last_2": "two", "kept_frozen": "probe"},
         recipe="kept_frozen",
@@ -231,3 +231,28 @@ def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
     assert lines[1][2] == "no seed in common" and lines[1][5:] == ["1,234,567", "1"]
     assert lines[2][2] == "-45.0 (0 of 2)"
     assert lines[3][1] == "not measured" and lines[3][-1] == "0"
+
+
+def test_one_size_per_data_set_unless_another_is_named(table):
+    for seed in range(3):
+        append_row(table, row(dataset="pets", strategy="scratch", seed=seed, size=224))
+    for seed in range(5):
+        append_row(table, row(dataset="ants", strategy="scratch", seed=seed, size=224))
+    assert {(r["dataset"], r["size"]) for r in load_results(table)} == {("pets", 3), ("ants", 224)}
+    assert len(load_results(table, dataset="pets", size=224)) == 3
+    assert {r["size"] for r in load_results(table, dataset="pets", size=[3, 224])} == {3, 224}
+
+
+def test_sizes_and_networks_are_not_compared(table):
+    append_row(table, row(dataset="pets", strategy="scratch", seed=5, size=224))
+    mixed = load_results(table, size=[3, 224])
+    for compare in (
+        summarise,
+        lambda rows: paired(rows, "linear_probe", "scratch"),
+        lambda rows: results_table(rows, ["scratch"], "scratch"),
+    ):
+        with pytest.raises(ResultsError, match=r"mix size 3 and 224"):
+            compare(mixed)
+    assert len(summarise(mixed, by=("strategy", "size"))) == 3
+    with pytest.raises(ResultsError, match="mix backbone"):
+        summarise([row(backbone="a"), row(backbone="b")])

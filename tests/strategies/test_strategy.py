@@ -9,8 +9,7 @@ import torch
 import tlcourse as tl
 from tlcourse.base.errors import CourseError
 from tlcourse.networks.freezing import count_parameters, fingerprint, frozen_stages
-from tlcourse.strategies import apply as applying
-from tlcourse.strategies import strategy as strategies
+from tlcourse.strategies import apply as applying, strategy as strategies
 from tlcourse.strategies.strategy import (
     ALL,
     FAMILIES,
@@ -19,7 +18,7 @@ from tlcourse.strategies.strategy import (
     StrategyError,
     get_strategy,
 )
-from tlcourse.training import fit as training
+from tlcourse.training import fit as training, optimizer
 
 # One member of each family: stage3 and two stages exist in every network of the course.
 NAMES = [*STRATEGIES, "cut_stage3", "random_cut_stage3", "last_2", "reinit_2", "reinit_updated_2"]
@@ -246,7 +245,7 @@ def test_rates_of_head_and_stages_reach_the_optimizer(lite0, pets, monkeypatch):
     monkeypatch.setattr(training, "make_optimizer", spy)
     quick(tl.apply("last_2", lite0, pets.classes), pets, lr=1e-4)
     alone, together = ({g["name"]: g["max_lr"] for g in made.param_groups} for made in seen)
-    assert alone == {"head": training.HEAD_LR}
+    assert alone == {"head": optimizer.HEAD_LR}
     assert together == {"stage7": 1e-4, "stage8": 1e-4, "head": 1e-4 * applying.HEAD_FACTOR}
     seen.clear()
     quick(tl.apply("finetune_naive", lite0, pets.classes), pets, lr=1e-4)

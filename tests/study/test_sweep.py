@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,14 +13,19 @@ import torch
 
 import tlcourse as tl
 from tlcourse.app.cli import main
+from tlcourse.base.errors import TrainingError
 from tlcourse.results import table as results
+from tlcourse.strategies import apply as applying
+from tlcourse.strategies.apply import epochs_of
 from tlcourse.strategies.strategy import STRATEGIES, get_strategy
-from tlcourse.study import data as sweep_data
-from tlcourse.study import sweep as sweeps
+from tlcourse.study import bench, data as sweep_data, sweep as sweeps
+from tlcourse.study.bench import BATCH_SIZE, RATES, Bench, _digest_of, training_memory
 from tlcourse.study.data import DATASETS, Pictures, Run, SweepData
-from tlcourse.study.sweep import Bench, SweepError, recipe, run_sweep, training_memory
+from tlcourse.study.grid import grid
+from tlcourse.study.sweep import SweepError, run_sweep
 
 SMALL = SweepData(32, 2, 2)
+PILOT = {"lr": 3e-3, "rates": "0.001 0.003 0.01"}
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +35,11 @@ def backbone():
 
 @pytest.fixture
 def small(monkeypatch):
-    """Data sets in use by the sweeps, small."""
+    """Data sets in use by the sweeps, small, and short training."""
     for name in ("pets", "digits"):
         monkeypatch.setitem(DATASETS, name, SMALL)
+    for steps in ("HEAD_STEPS", "PRETRAINED_STEPS"):
+        monkeypatch.setattr(applying, steps, {"steps": 20, "least": 2, "most": 10})
 
 
 @pytest.fixture
@@ -43,27 +51,29 @@ def counted(monkeypatch):
         rates.append(options["lr"])
         return tl.train(*arguments, **options)
 
-    monkeypatch.setattr(sweeps, "train", train)
+    monkeypatch.setattr(bench, "train", train)
     return rates
 
 
 def test_a_row_says_all_that_it_takes_to_run_it_again(small, backbone, tmp_path):
     table, said = tmp_path / "sweep.csv", []
-    assert (
-        run_sweep([Run("digits", "last_1", 3, 1)], table, backbone=backbone, say=said.append) == 1
-    )
+    assert run_sweep([Run("digits", "last_1", 3, 1, 32)], table, say=said.append) == 1
     (row,) = results.read_rows(table)
     assert row["test_pictures"] == 20 and row["size"] == 32
     assert row["trained_parameters"] == 412_160 + 12_810
     assert row["weights"] == "imagenet" and row["backbone"] == "efficientnet_lite0"
     assert row["torch"] == torch.__version__ and row["tlcourse"] == tl.__version__
-    assert row["lr"] in recipe(get_strategy("last_1", backbone), 30)[0]
-    assert row["epochs"] == recipe(get_strategy("last_1", backbone), 30)[1]
-    assert "digits last_1, 3 a class, seed 1" in said[-1] and "min left" in said[-1]
+    tried = [float(rate) for rate in row["rates"].split()]
+    assert len(tried) >= 3 and tried[0] < row["lr"] < tried[-1]
+    assert row["epochs"] == epochs_of(get_strategy("last_1", backbone), 30, BATCH_SIZE)
+    assert row["steps"] == 2 * row["epochs"]
+    assert "digits last_1, 3 per class, seed 1, 32 px" in said[-1] and "min left" in said[-1]
 
 
 def test_the_same_run_gives_the_same_row(small, backbone):
-    runs = [Bench(backbone).measure(Run("digits", "linear_probe", 2, 1), 3e-3) for _ in range(2)]
+    runs = [
+        Bench(backbone).measure(Run("digits", "linear_probe", 2, 1, 32), PILOT) for _ in range(2)
+    ]
     for row in runs:
         row.pop("seconds"), row.pop("when")
     assert runs[0] == runs[1]
@@ -71,28 +81,60 @@ def test_the_same_run_gives_the_same_row(small, backbone):
 
 def test_the_cache_changes_no_row(small, backbone):
     rows = [
-        Bench(backbone, cache=cache).measure(Run("digits", "cut_stage3", 2, 0), 3e-3)
+        Bench(backbone, cache=cache).measure(Run("digits", "cut_stage3", 2, 0, 32), PILOT)
         for cache in (True, False)
     ]
     for name in ("test_accuracy", "validation_accuracy", "pictures_sha256", "peak_memory_mb"):
         assert rows[0][name] == rows[1][name]
 
 
-def test_each_rival_finds_its_rate_once_with_the_pilot_seed(small, backbone, counted, tmp_path):
+def test_each_rival_finds_its_rate_once_with_the_pilot_seed(small, counted, tmp_path):
     table = tmp_path / "sweep.csv"
-    runs = [Run("digits", "linear_probe", 2, seed) for seed in (1, 0, 2)]
-    run_sweep(runs[:1], table, backbone=backbone, say=str)
+    runs = [Run("digits", "linear_probe", 2, seed, 32) for seed in (1, 0, 2)]
+    run_sweep(runs[:1], table, say=str)
     (first,) = results.read_rows(table)
-    assert counted == [*sweeps.HEAD_RATES, first["lr"]]  # the pilots, and then the run
+    tried = [float(rate) for rate in first["rates"].split()]
+    assert sorted(counted[:-1]) == tried and counted[-1] == first["lr"]  # the pilots, then the run
     counted.clear()
-    run_sweep(runs, table, backbone=backbone, say=str)
+    run_sweep(runs, table, say=str)
     rows = {row["seed"]: row for row in results.read_rows(table)}
     # Seed 0 tries all again and keeps the best; after that the rate is known.
-    assert counted == [*sweeps.HEAD_RATES, rows[0]["lr"]]
-    assert len({row["lr"] for row in rows.values()}) == 1
+    assert sorted(counted[:-1]) == tried and counted[-1] == first["lr"]
+    assert len({(row["lr"], row["rates"]) for row in rows.values()}) == 1
     counted.clear()
-    assert run_sweep(runs, table, backbone=backbone, say=str) == 0
+    assert run_sweep(runs, table, say=str) == 0
     assert counted == []
+
+
+@pytest.mark.parametrize("best", [1e-5, 1e-4, 3e-4, 1e-2, 3e-1])
+def test_rates_are_tried_until_the_best_is_not_at_an_end(backbone, monkeypatch, best):
+    bench, tried = Bench(backbone), []
+
+    def train(run, lr):
+        tried.append(lr)
+        distance = abs(RATES.index(lr) - RATES.index(best))
+        return SimpleNamespace(validation_accuracy=-distance, validation_loss=0.0, lr=lr)
+
+    monkeypatch.setattr(bench, "_train", train)
+    found, rates = bench._best_rate(Run("digits", "finetune_all", 2, 0, 32))
+    assert found.lr == best and sorted(rates) == sorted(tried)
+    assert min(rates) < best < max(rates) and len(set(tried)) == len(tried)
+
+
+def test_rates_that_break_training_are_passed_over(backbone, monkeypatch):
+    bench = Bench(backbone)
+
+    def train(run, lr):
+        if lr > 1e-4:
+            raise TrainingError("not a number")
+        return SimpleNamespace(validation_accuracy=0.5 + lr, validation_loss=0.0, lr=lr)
+
+    monkeypatch.setattr(bench, "_train", train)
+    found, rates = bench._best_rate(Run("digits", "finetune_all", 2, 0, 32))
+    assert found.lr == 1e-4 and max(rates) > 1e-4
+    monkeypatch.setattr(bench, "_train", lambda run, lr: train(run, 1.0))
+    with pytest.raises(SweepError, match="no learning rate"):
+        bench._best_rate(Run("digits", "finetune_all", 2, 0, 32))
 
 
 def test_the_rate_is_chosen_on_validation_pictures(small, backbone, monkeypatch):
@@ -104,7 +146,7 @@ def test_the_rate_is_chosen_on_validation_pictures(small, backbone, monkeypatch)
         return tried[lr]
 
     monkeypatch.setattr(bench, "_train", spy)
-    row = bench.measure(Run("digits", "linear_probe", 2, 0))
+    row = bench.measure(Run("digits", "linear_probe", 2, 0, 32))
     best = max(t.validation_accuracy for t in tried.values())
     assert tried[row["lr"]].validation_accuracy == best
 
@@ -113,19 +155,19 @@ def test_ctrl_c_while_training_ends_the_sweep_without_a_row(small, backbone, mon
     def press(row):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweeps, "train", lambda *a, **o: tl.train(*a, **o, on_epoch=press))
+    monkeypatch.setattr(bench, "train", lambda *a, **o: tl.train(*a, **o, on_epoch=press))
     table = tmp_path / "sweep.csv"
     with pytest.raises(KeyboardInterrupt):
-        run_sweep([Run("digits", "linear_probe", 2, 0)], table, backbone=backbone, say=str)
+        run_sweep([Run("digits", "linear_probe", 2, 0, 32)], table, say=str)
     assert results.read_rows(table) == []
 
 
 SWEEP = """
 import sys
-from tlcourse.study import data, sweep
+from tlcourse.study import data, grid, sweep
 data.DATASETS["digits"] = data.SweepData(32, 2, 2)
 names = ["linear_probe", "cut_stage2", "random_cut_stage2"]
-sweep.run_sweep(sweep._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
+sweep.run_sweep(grid._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
 """
 
 
@@ -159,9 +201,9 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
 
 def test_what_fails_is_said_at_the_end_and_the_others_are_done(small, backbone, tmp_path):
     table = tmp_path / "sweep.csv"
-    runs = [Run("digits", "linear_probe", number, 0) for number in (1000, 2)]
+    runs = [Run("digits", "linear_probe", number, 0, 32) for number in (1000, 2)]
     with pytest.raises(SweepError, match="1 of 2 runs failed") as error:
-        run_sweep(runs, table, backbone=backbone, say=str)
+        run_sweep(runs, table, say=str)
     # which class has too few, and how many there are
     assert "1000 were asked for" in str(error.value) and "pictures" in str(error.value)
     assert [row["train_per_class"] for row in results.read_rows(table)] == [2]
@@ -169,13 +211,13 @@ def test_what_fails_is_said_at_the_end_and_the_others_are_done(small, backbone, 
 
 def test_rows_of_other_pictures_are_not_mixed(small, backbone, tmp_path):
     table = tmp_path / "sweep.csv"
-    runs = [Run("digits", name, 2, 0) for name in ("linear_probe", "cut_stem")]
-    run_sweep(runs[:1], table, backbone=backbone, say=str)
+    runs = [Run("digits", name, 2, 0, 32) for name in ("linear_probe", "cut_stem")]
+    run_sweep(runs[:1], table, say=str)
     (row,) = results.read_rows(table)
     table.unlink()
     results.append_row(table, row | {"pictures_sha256": "0" * 12})
     with pytest.raises(SweepError, match="pictures of digits have changed"):
-        run_sweep(runs, table, backbone=backbone, say=str)
+        run_sweep(runs, table, say=str)
     assert len(results.read_rows(table)) == 1
 
 
@@ -185,31 +227,31 @@ def test_the_committed_rows_were_measured_on_the_pictures_of_today(dataset, repo
     rows = results.load_results(
         repository / "data" / "results" / "sweep.csv", dataset=dataset, train_per_class=10, seed=0
     )
-    data = Pictures().load(Run(dataset, "linear_probe", 10, 0))
-    assert {row["pictures_sha256"] for row in rows} == {sweeps._digest_of(data)}
+    data = Pictures().load(Run(dataset, "linear_probe", 10, 0, DATASETS[dataset].size))
+    assert {row["pictures_sha256"] for row in rows} == {_digest_of(data)}
 
 
 @pytest.mark.parametrize(
     ("run", "said"),
     [
-        (Run("dogs", "linear_probe", 2, 0), "pets, digits, ants_bees"),
-        (Run("pets", "cut_stage12", 2, 0), "stem, stage1"),
-        (Run("pets", "magic", 2, 0), "linear_probe"),
-        (Run("pets", "linear_probe", 0, 0), "at least 1"),
-        (Run("pets", "linear_probe", 2, -1), "at least 0"),
+        (Run("dogs", "linear_probe", 2, 0, 32), "pets, digits, ants_bees"),
+        (Run("pets", "cut_stage12", 2, 0, 32), "stem, stage1"),
+        (Run("pets", "magic", 2, 0, 32), "linear_probe"),
+        (Run("pets", "linear_probe", 0, 0, 32), "at least 1"),
+        (Run("pets", "linear_probe", 2, -1, 32), "at least 0"),
     ],
 )
 def test_bad_requests_are_refused_before_anything_is_measured(backbone, tmp_path, run, said):
-    good = Run("pets", "linear_probe", 2, 0)
+    good = Run("pets", "linear_probe", 2, 0, 32)
     with pytest.raises(tl.CourseError, match=said):
-        run_sweep([good, run], tmp_path / "sweep.csv", backbone=backbone)
+        run_sweep([good, run], tmp_path / "sweep.csv")
     assert not (tmp_path / "sweep.csv").exists()
 
 
 def test_absent_photographs_are_skipped_and_said(backbone, tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_SHARED", str(tmp_path))
-    said, run = [], Run("cats_dogs", "linear_probe", 2, 0)
-    assert run_sweep([run], tmp_path / "sweep.csv", backbone=backbone, say=said.append) == 0
+    said, run = [], Run("cats_dogs", "linear_probe", 2, 0, 32)
+    assert run_sweep([run], tmp_path / "sweep.csv", say=said.append) == 0
     assert "skipped: cats_dogs" in said[-1] and "TLCOURSE_SHARED" in said[-1]
 
 
@@ -217,7 +259,7 @@ def test_more_pictures_contain_the_fewer_and_the_test_pictures_stay(small):
     pictures = Pictures()
 
     def digests(number, seed):
-        data = pictures.load(Run("digits", "linear_probe", number, seed))
+        data = pictures.load(Run("digits", "linear_probe", number, seed, 32))
         return [set(part.digests()) for part in (data.train, data.validation, data.test)]
 
     few, many, other = digests(2, 0), digests(4, 0), digests(2, 1)
@@ -229,7 +271,7 @@ def test_more_pictures_contain_the_fewer_and_the_test_pictures_stay(small):
 @pytest.mark.slow
 def test_no_blood_cell_is_on_both_sides(shared_datasets, monkeypatch):
     monkeypatch.setenv("TLCOURSE_SHARED", str(shared_datasets))
-    data = Pictures().load(Run("blood_cells", "linear_probe", 50, 0))
+    data = Pictures().load(Run("blood_cells", "linear_probe", 50, 0, 96))
     number = {}
     for part in (data.train, data.validation, data.test):
         for i in range(len(part)):
@@ -263,23 +305,31 @@ def test_counting_memory_leaves_the_model_as_it_was(backbone):
 
 
 def test_the_grid_can_be_carried_out(backbone):
-    runs = sweeps.grid()
+    runs = grid()
     assert len(set(runs)) == len(runs)
     for strategy in {run.strategy for run in runs}:
         get_strategy(strategy, backbone)
     assert {run.dataset for run in runs} == set(DATASETS)
     assert set(STRATEGIES) - {"kept_frozen", "kept_updated"} <= {run.strategy for run in runs}
-    seeds = {run[:3]: set() for run in runs}
+    seeds = {run[:3] + run[4:]: set() for run in runs}
     for run in runs:
-        seeds[run[:3]].add(run.seed)
-    assert all(set(range(3)) <= found for found in seeds.values())
+        seeds[run[:3] + run[4:]].add(run.seed)
+    assert all(set(range(2)) <= found for found in seeds.values())
 
 
-def test_the_committed_table_holds_the_grid(repository):
+def test_the_committed_rows_belong_to_the_grid_and_the_page_says_how_many(repository):
     rows = results.read_rows(repository / "data" / "results" / "sweep.csv")
-    there = {(r["dataset"], r["strategy"], r["train_per_class"], r["seed"]) for r in rows}
-    missing = [run for run in sweeps.grid() if tuple(run) not in there]
-    assert not missing, f"{len(missing)} runs, such as {missing[0]}: tlcourse sweep measures them"
+    whole = grid()
+    assert {sweeps._key(row) for row in rows} <= {tuple(run) for run in whole}
+    page = (repository / "data" / "results" / "README.md").read_text(encoding="utf-8")
+    assert f"{len(rows)} of its {len(whole)} runs" in page
+
+
+def test_no_committed_rate_lies_at_the_end_of_those_tried(repository):
+    for row in results.read_rows(repository / "data" / "results" / "sweep.csv"):
+        tried = [float(rate) for rate in row["rates"].split()]
+        inside = tried[0] < row["lr"] < tried[-1]
+        assert inside or row["lr"] in (RATES[0], RATES[-1]), row
 
 
 def test_the_command_runs_and_lists(small, tmp_path, capsys):

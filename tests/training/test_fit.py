@@ -16,7 +16,7 @@ from tlcourse.base.errors import TrainingError
 from tlcourse.base.process import keep_freed_memory
 from tlcourse.data.folders import BadFilesWarning
 from tlcourse.networks.preprocess import Augment
-from tlcourse.training.fit import FrozenChangedError, make_optimizer
+from tlcourse.training.optimizer import FrozenChangedError, make_optimizer
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,15 @@ def test_thawing_behind_the_optimizers_back_is_not_ignored(model, pets):
         optimizer.step()
 
 
-def test_ctrl_c_returns_what_was_learnt(model, pets):
+@pytest.fixture
+def ctrl_c_is_heard():
+    """Whatever this process was started by: `nohup … &` has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_returns_what_was_learnt(model, pets, ctrl_c_is_heard):
     def interrupt(row):
         if row["epoch"] == 2:
             # From another thread, as the terminal does it: at any point of the next epoch.
@@ -157,6 +165,14 @@ def test_ctrl_c_returns_what_was_learnt(model, pets):
 def test_a_callback_can_end_the_training(model, pets):
     history = quick(model, pets, epochs=9, on_epoch=lambda row: row["epoch"] < 2)
     assert history.interrupted and len(history) == 2
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None])
+def test_a_seed_that_is_none_is_explained(model, pets, seed):
+    with pytest.raises(tl.CourseError, match=f"seed={seed}: give a whole number"):
+        quick(model, pets, seed=seed)
+    with pytest.raises(tl.CourseError, match=f"seed={seed}: give a whole number"):
+        tl.load_dataset("digits", seed=seed)
 
 
 def test_patience_stops_without_progress(model, pets):

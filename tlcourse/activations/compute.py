@@ -19,10 +19,12 @@ import torch
 from torch import nn
 
 from ..base.progress import progress_bar
+from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.preprocess import Augment, Preprocess
 from . import engines
-from .store import CacheError, Shard, Store, rows_per_shard
+from .shards import KEY, CacheError, Shard
+from .store import Store, rows_per_shard
 
 FIRST = 4
 
@@ -39,8 +41,8 @@ class Build:
         Numbers of the augmented views of each picture; [None] for the picture as it is.
     half
         Compute in float16.
-    todo : list of (int, int or None)
-        Pictures and views that have no row.
+    todo : np.ndarray
+        int64: what has no row; view v of picture i is number i * len(views) + v.
     shards, positions
         As `Store.locate` returns them, for the first view of every picture, then the second, ...
     computed : int
@@ -57,13 +59,15 @@ class Build:
     seed: int
     device: torch.device
     half: bool
-    todo: list[tuple[int, int | None]] = field(default_factory=list)
+    todo: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     shards: list[Shard] = field(default_factory=list)
     positions: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     computed: int = 0
 
     def __post_init__(self):
-        self._digests: list[str | None] = [None] * len(self.images)
+        self.images = image_set(self.images, "cache_activations")
+        self._digests = np.zeros(len(self.images), KEY)
+        self._known = np.zeros(len(self.images), bool)
         self._engine = None
 
     def missing_rows(self) -> None:
@@ -72,28 +76,36 @@ class Build:
         The first time, with an empty folder, no picture is read: all are to be computed, and their
         digests come with them.
         """
-        count = len(self.images)
-        if not self.store.shards() and not any(self._digests):
-            self.todo = [(i, view) for i in range(count) for view in self.views]
+        count, views = len(self.images), len(self.views)
+        if not self._known.any() and not self.store.shards():
+            self.todo = np.arange(count * views)
             return
-        unknown = [i for i, digest in enumerate(self._digests) if digest is None]
         # In portions: handing a thread one picture takes longer than a small picture's digest.
         with ThreadPoolExecutor(engines.worker_count()) as pool:
-            for part in pool.map(self._digest_all, _chunks(unknown, 64)):
+            for part in pool.map(self._digest_all, _chunks(np.flatnonzero(~self._known), 64)):
                 for i, digest in part:
-                    self._digests[i] = digest
-        keys = [row_key(digest, view) for view in self.views for digest in self._digests]
+                    self._note(i, digest)
+        keys = self._keys()
         self.shards, self.positions = self.store.locate(keys)
-        first_of: dict[bytes, tuple[int, int | None]] = {}
-        for place in np.flatnonzero(self.positions < 0):
-            view, i = divmod(int(place), count)
-            first_of.setdefault(keys[place], (i, self.views[view]))
-        self.todo = sorted(first_of.values(), key=lambda item: (item[0], item[1] or 0))
+        missing = np.flatnonzero(self.positions < 0)
+        _, first = np.unique(keys[missing], return_index=True)
+        view, i = np.divmod(missing[first], max(count, 1))
+        self.todo = np.sort(i * views + view)
+
+    def _note(self, i: int, digest: str) -> None:
+        self._digests[i], self._known[i] = bytes.fromhex(digest), True
+
+    def _keys(self) -> np.ndarray:
+        """Keys of the first view of every picture, then the second, ..."""
+        if list(self.views) == [None]:
+            return self._digests
+        digests = [digest.ljust(KEY.itemsize, b"\0").hex() for digest in self._digests.tolist()]
+        return np.array([row_key(d, view) for view in self.views for d in digests], KEY)
 
     def _digest_all(self, indices: Sequence[int]) -> list[tuple[int, str]]:
-        return [(i, self.images.digest(i)) for i in indices]
+        return [(i, self.images.digest(i)) for i in map(int, indices)]
 
-    def compute(self, todo: Sequence[tuple[int, int | None]], progress: bool) -> None:
+    def compute(self, todo: np.ndarray, progress: bool) -> None:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""
         _, first = self._load(todo[:FIRST])
         self._engine = engines.open_engine(
@@ -105,21 +117,21 @@ class Build:
             device=self.device,
             half=self.half,
         )
-        written: set[bytes] = set()
         writer = _ShardWriter(self.store, len(todo))
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
         with bar, writer, closing(self._rows(todo)) as computed:
             for chunk, digests, rows in computed:
-                for (i, view), digest, row in zip(chunk, digests, rows, strict=True):
-                    self._digests[i] = digest
-                    key = row_key(digest, view)
-                    if key not in written:
-                        written.add(key)
-                        writer.append(key, row)
+                for (i, view), digest, row in zip(self._named(chunk), digests, rows, strict=True):
+                    self._note(i, digest)
+                    self.computed += writer.append(row_key(digest, view), row)
                 bar.update(len(chunk))
-        self.computed += len(written)
 
-    def _rows(self, todo) -> Iterator[tuple[list, list[str], np.ndarray]]:
+    def _named(self, chunk: np.ndarray) -> list[tuple[int, int | None]]:
+        """Picture and view of numbers in `todo`."""
+        pairs = (divmod(int(number), len(self.views)) for number in chunk)
+        return [(i, self.views[view]) for i, view in pairs]
+
+    def _rows(self, todo: np.ndarray) -> Iterator[tuple[np.ndarray, list[str], np.ndarray]]:
         """Decode and compute in threads, a bounded number of batches ahead, in order."""
         size = engines.batch_size_for(self.preprocess.size, self.device)
         workers = engines.worker_count(self.device)
@@ -137,14 +149,14 @@ class Build:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(threads)
 
-    def _work(self, chunk):
+    def _work(self, chunk: np.ndarray) -> tuple[np.ndarray, list[str], np.ndarray]:
         digests, pixels = self._load(chunk)
         return chunk, digests, self._engine(pixels)
 
-    def _load(self, chunk) -> tuple[list[str], np.ndarray]:
-        """Pixels of some (picture, view), and the digests of the very bytes they came from."""
+    def _load(self, chunk: np.ndarray) -> tuple[list[str], np.ndarray]:
+        """Pixels of what these numbers name, and the digests of the very bytes they came from."""
         digests, pixels = [], []
-        for i, items in itertools.groupby(chunk, key=lambda item: item[0]):
+        for i, items in itertools.groupby(self._named(chunk), key=lambda item: item[0]):
             image, digest = self.images.load(i, at_least=self.preprocess.at_least)
             for _, view in items:
                 shown = image
@@ -156,17 +168,9 @@ class Build:
                 pixels.append(self.preprocess.pixels(shown))
         return digests, np.stack(pixels)
 
-    def row_shape(self) -> tuple[int, ...]:
-        """Shape of a row: from a shard, or else measured on an empty picture."""
-        if self.shards:
-            return self.shards[0].shape[1:]
-        side = self.preprocess.size
-        blank = np.zeros((1, side, side, 3), np.uint8)
-        frozen = engines.Frozen(self.stages, self.preprocess, self.pooled)
-        return engines.PyTorchEngine(frozen, fold=False)(blank).shape[1:]
-
     def row_bytes(self) -> int:
-        return int(np.prod(self.row_shape())) * self.store.dtype.itemsize
+        """What a row takes on disk."""
+        return int(np.prod(self.store.probe.shape[1:])) * self.store.dtype.itemsize
 
 
 class _ShardWriter:
@@ -174,19 +178,23 @@ class _ShardWriter:
 
     def __init__(self, store: Store, expected: int):
         self.store, self.expected = store, expected
-        self.keys, self.rows = [], None
+        self.keys, self.rows = {}, None  # a dict, for its order
 
-    def append(self, key: bytes, row: np.ndarray) -> None:
+    def append(self, key: bytes, row: np.ndarray) -> bool:
+        """Take a row; False where it is in this shard already."""
+        if key in self.keys:
+            return False
         if self.rows is None:
             count = rows_per_shard(self.expected, row.size * self.store.dtype.itemsize)
             self.rows = np.empty((count, *row.shape), self.store.dtype)
         self.rows[len(self.keys)] = row
-        self.keys.append(key)
+        self.keys[key] = None
         if len(self.keys) == len(self.rows):
             self.flush()
+        return True
 
     def flush(self) -> None:
-        keys, self.keys = self.keys, []
+        keys, self.keys = list(self.keys), {}
         if keys:
             self.store.add(keys, self.rows[: len(keys)])
 

@@ -8,30 +8,32 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.paths import cache_root
-from ..data.photo import is_clutter
-from .store import (
+from ..data.find import is_clutter
+from .files import (
     FILE_NAME,
     FOLDER_NAME,
     LAST_USED,
     MANIFEST,
-    CacheError,
-    Shard,
-    Store,
+    OLD_ENDING,
+    debris,
     discard,
-    folder_name,
     own_files,
-    read_manifest,
-    reading,
+    remove_debris,
+    writers,
 )
+from .shards import ENDING, CacheError, Shard, reading
+from .store import folder_name, read_manifest
 
 LIMIT_GB = 10.0
 """Size that the caches are kept below, unless the environment variable TLCOURSE_CACHE_GB says."""
+OLD_NOTE = "made by an earlier version and not read any more: clear it to free the space"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class CacheEntry:
     problems : tuple of str
         What `verify_cache` found; empty where all is well, or nothing was verified.
     notes : tuple of str
-        What it found besides, and is no damage.
+        What is to be known besides, and is no damage.
     """
 
     directory: Path
@@ -172,8 +174,9 @@ def size_limit() -> float:
 def make_room(root: Path, needed: int, in_use: Iterable[Path]) -> None:
     """Remove the least recently used folders until `needed` more bytes fit below the limit.
 
-    Folders in use are left. A process that still reads a removed folder keeps the rows it has
-    open (on Windows, where an open file cannot be removed, the folder stays).
+    Folders in use are left, here and by other processes that write them. A process that still reads
+    a removed folder keeps the rows it has open (on Windows, where an open file cannot be removed,
+    the folder stays).
 
     Raises
     ------
@@ -201,6 +204,11 @@ def make_room(root: Path, needed: int, in_use: Iterable[Path]) -> None:
 def remove(directory: Path) -> str:
     """Remove the rows in one folder, and the folder; return why it stays, "" where it is gone."""
     try:
+        if writers(directory):
+            return (
+                f"{directory} is being written or read by a program that runs: let it finish, and "
+                "clear it again"
+            )
         for path in reversed(own_files(directory)):  # shards first, as one may be in use
             path.unlink(missing_ok=True)
         rest = list(directory.iterdir())
@@ -224,6 +232,22 @@ def remove(directory: Path) -> str:
     return ""
 
 
+def warn_of_old(directory: Path) -> None:
+    """Say so where the rows of a folder that is new were kept by an earlier version."""
+    kind = directory.name.rpartition("-")[0]
+    found = [path.name for path in directory.parent.glob(f"{kind}-*") if _is_old(path)]
+    if found and not own_files(directory, ENDING):
+        warnings.warn(
+            f"activations of an earlier version are not read: {', '.join(sorted(found))}. They are "
+            "computed again; `tlcourse cache clear` with these names frees their space",
+            stacklevel=3,
+        )
+
+
+def _is_old(directory: Path) -> bool:
+    return bool(FOLDER_NAME.fullmatch(directory.name) and own_files(directory, OLD_ENDING))
+
+
 def _is_removable(path: Path) -> bool:
     return path.is_file() and bool(FILE_NAME.fullmatch(path.name) or is_clutter(path.name))
 
@@ -238,27 +262,31 @@ def _nbytes(directory: Path) -> int:
 
 def _entry(directory: Path) -> CacheEntry:
     rows = 0
-    for path in own_files(directory, ".npy"):
+    for path in own_files(directory, ENDING):
         with suppress(OSError, ValueError):
             rows += Shard(path).shape[0]
     stamp = directory / LAST_USED
     used = (stamp if stamp.exists() else directory).stat().st_mtime
     meaning = read_manifest(directory).get("rows", {})
-    return CacheEntry(directory, meaning, rows, _nbytes(directory), used)
+    notes = (OLD_NOTE,) if _is_old(directory) else ()
+    return CacheEntry(directory, meaning, rows, _nbytes(directory), used, notes=notes)
 
 
 def _verified(entry: CacheEntry, repair: bool) -> CacheEntry:
-    store = Store(entry.directory)
-    damaged, notes = [], []
-    for path in own_files(entry.directory, ".npy"):
+    damaged, problems, notes = [], [], list(entry.notes)
+    for path in own_files(entry.directory, ENDING):
         try:
-            if not Shard(path).is_intact():
-                damaged.append(path)
+            shard = Shard(path)
+            if not shard.is_intact():
+                raise ValueError(path.name)
+            if shard.folder == entry.name:
+                continue
+            problems.append(f"{path.name} holds activations of {shard.folder}")
         except FileNotFoundError:  # another process took it away
             continue
         except ValueError:
-            damaged.append(path)
-    problems = [f"{path.name} is damaged" for path in damaged]
+            problems.append(f"{path.name} is damaged")
+        damaged.append(path)
     manifest = entry.directory / MANIFEST
     try:
         if not _gives_the_name(manifest):
@@ -266,11 +294,10 @@ def _verified(entry: CacheEntry, repair: bool) -> CacheEntry:
             problems.append(f"{MANIFEST} is damaged, or of other activations than its folder")
     except FileNotFoundError:
         notes.append(f"{MANIFEST} is missing; the next use writes it")
-    debris = store.debris()
-    problems += [f"{path.name} was left unfinished" for path in debris]
+    problems += [f"{path.name} was left unfinished" for path in debris(entry.directory)]
     if repair:
         discard(damaged)
-        store.remove_debris()
+        remove_debris(entry.directory)
     return replace(entry, problems=tuple(problems), notes=tuple(notes))
 
 
@@ -279,7 +306,7 @@ def _gives_the_name(manifest: Path) -> bool:
         content = manifest.read_bytes()
     try:
         return folder_name(json.loads(content)["rows"]) == manifest.parent.name
-    except (ValueError, LookupError, TypeError):  # not JSON, or not of this form
+    except (ValueError, LookupError, TypeError, RecursionError):  # not JSON, or not of this form
         return False
 
 

@@ -10,29 +10,29 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import CourseError
-from ..data import folders
-from ..data.catalog import NAMES, load_dataset
 from ..data.sets import ImageSet, ImageSplits
+from ..networks.preprocess import input_size
+from ..networks.zoo import load_backbone
 from ..results.cases import LARGE, SIMILAR
-from .probe import STAGES, Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
+from .options import FOLDS, Option, chosen, price, try_all
+from .pictures import read_data
+from .probe import Evidence, Probe, ProbeError, distinct_per_class, draw_sample, measure
 
 NEARLY_PERFECT = 0.02
 """Share of errors of the best probe up to which there is little to gain by training more."""
-AT_HOME = 0.8
-"""Mean probability of the network's own first choice, from which fine-tuning has little to add:
-such pictures are much like those that it was trained on."""
+TRAINED = ("last_3", "finetune_all")
+"""The strategies with trained stages that are considered, the cheapest first."""
+OWN_SIZE = 160
+"""Side in pixels from which pictures are near enough to the size that the network was trained at:
+on smaller ones its features are worse, and fine-tuning gains by getting used to them."""
 MARGIN = 0.03
 """By how much an earlier stage must lead to be preferred to the last one. Logistic regression makes
 more of the earlier stages than a head trained with AdamW does, by about that."""
-MOST_FILES = 5000
-"""Files of a folder that are opened to see whether they are pictures."""
-
 _UNSURE = 1.5  # a size within this factor of LARGE is borderline
 _CERTAIN = 0.95  # the share of resamples from which similarity is not borderline
 _NEAR = 1.5  # standard errors from SIMILAR up to which it is, whatever the resamples say
@@ -51,10 +51,9 @@ class Advice:
         Different pictures of the smallest class. Copies count once. Where the source of each
         picture is known, it is the geometric mean of the numbers of pictures and of sources: ten
         pictures of one source teach more than one, and less than ten of as many sources.
-    size : int
-        Effective number of pictures: classes x `per_class`.
     similarity : float
-        The share of a random network's errors that pretraining removes, at most 1. The pretrained
+        The share of a random network's errors that pretraining removes, at most 1, where both are
+        probed with `tlcourse.advice.probe.FEW` pictures per class. The pretrained
         network is probed at its last stage, whose features are the most specific to what it was
         trained on (Yosinski et al. 2014), the random one at its best. At 0 or below, pretrained
         features of that kind are worth no more than random ones.
@@ -68,6 +67,8 @@ class Advice:
         Cross-validated accuracy of the probe there.
     strategy : str
         A name for `tlcourse.apply`.
+    options : tuple of Option
+        The strategies considered, with what each would cost, the cheapest first.
     reasons, notes : tuple of str
         Why this strategy; what else to know.
     evidence : Evidence
@@ -86,17 +87,14 @@ class Advice:
     strategy: str
     reasons: tuple[str, ...]
     evidence: Evidence
+    options: tuple[Option, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
-    def size(self) -> int:
-        return self.classes * self.per_class
-
-    @property
     def case(self) -> str:
         """``"small, similar"`` and so on."""
-        return f"{'large' if self.size >= LARGE else 'small'}, {_kind(self.similarity)}"
+        return f"{'large' if self.per_class >= LARGE else 'small'}, {_kind(self.similarity)}"
 
     @property
     def borderline(self) -> tuple[str, ...]:
@@ -106,24 +104,19 @@ class Advice:
         less than 1.5 standard errors from `SIMILAR`. Resamples alone can look surer than they are:
         those of few pictures are skewed, because each is made from the same few mistakes.
         """
-        close = LARGE / _UNSURE < self.size < LARGE * _UNSURE
+        close = LARGE / _UNSURE < self.per_class < LARGE * _UNSURE
         checks = {"size": close, "similarity": self.certainty < _CERTAIN or self._near_similar()}
         return tuple(name for name, unsure in checks.items() if unsure)
 
     def _near_similar(self) -> bool:
         return abs(self.similarity - SIMILAR) < _NEAR * self.similarity_error
 
-    def figure(self):
-        """Draw the evidence: probes by stage, and the place among the four cases."""
-        from ..plots import advice_evidence
-
-        return advice_evidence(self)
-
     def __str__(self) -> str:
         lines = [
             f"{self.name or 'These pictures'}: {self._size()}, {self._similarity()}.",
             f"Case: {self.case}.{self._borders()}",
             f"Try first: {self.strategy}. " + " ".join(self.reasons),
+            *(f"  {option}" for option in self.options),
         ]
         return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
@@ -142,7 +135,7 @@ class Advice:
     def _borders(self) -> str:
         said = ""
         if "size" in self.borderline:
-            said += f" Borderline in size: {self.size} in all, and large begins at about {LARGE}."
+            said += f" Borderline in size: large begins at about {LARGE} per class."
         if "similarity" in self.borderline:
             said += f" Borderline in similarity: {self._doubt()}."
         return said
@@ -166,9 +159,14 @@ def advise(
     *,
     device: str = "auto",
     seed: int = 0,
+    try_for: float = 0,
     progress: bool = True,
 ) -> Advice:
     """Measure size and similarity of training pictures, and say what to try first.
+
+    Without trials, a rule of thumb decides, from cheap probes. With them, the strategies considered
+    are cross-validated, the cheapest first, as far as time goes, and the cheapest of those that
+    cannot be told from the best is named.
 
     Validation and test pictures are not looked at. Of the training pictures, at most
     `tlcourse.advice.probe.MOST_PICTURES` are read, at `tlcourse.advice.probe.MOST_PIXELS` at most.
@@ -180,6 +178,8 @@ def advise(
         folder.
     seed
         Draws the sample and divides it for cross-validation.
+    try_for
+        Seconds that trials may take; 0: none is made.
 
     Raises
     ------
@@ -198,17 +198,30 @@ def advise(
         )
     sample = draw_sample(images, seed)
     evidence = measure(sample, device=device, seed=seed, progress=progress)
-    similarity, error, certainty = _similarity(evidence, seed)
+    similarity, error, certainty = _similarity(evidence.few or evidence, seed)
     best = best_probe(evidence, similarity < SIMILAR and certainty >= _CERTAIN, seed)
     per_class = _different(images, sample, evidence.sources)
     classes = len(np.unique(images.labels))
+    backbone = load_backbone()
+    size = input_size(backbone, images)
     strategy, reasons = recommend(
-        size=classes * per_class,
+        per_class=per_class,
         similarity=similarity,
         stage=best.stage,
+        stages=evidence.stages,
         accuracy=best.accuracy,
-        recognised=evidence.recognised,
+        size=size,
     )
+    options = tuple(
+        Option(name, price(name, backbone, len(images), size, device))
+        for name in dict.fromkeys((frozen_at(best.stage, evidence.stages), *TRAINED))
+    )
+    if try_for > 0 and min(distinct_per_class(sample.labels, evidence.sources).values()) >= FOLDS:
+        settings = {"size": size, "device": device, "seed": seed}
+        options = try_all(options, backbone, sample, evidence.sources, try_for, **settings)
+    if sum(option.right is not None for option in options) > 1:
+        strategy, reason = chosen(options)
+        reasons = (reason,)
     return Advice(
         name,
         classes,
@@ -221,74 +234,57 @@ def advise(
         strategy,
         reasons,
         evidence,
+        options,
         (*notes, *_notes(images, sample, evidence)),
         time.perf_counter() - started,
     )
 
 
-def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> ImageSplits:
-    """Load a data set as `tlcourse.load_dataset` does; of a huge folder, open a part only.
-
-    Parameters
-    ----------
-    group_by
-        See `tlcourse.data.folders.load_folder`.
-    """
-    options = {} if group_by is None else {"group_by": group_by}
-    if name_or_path in NAMES or not Path(name_or_path).is_dir():
-        return load_dataset(name_or_path, seed=seed, **options)
-    records = folders.scan(name_or_path)
-    photos = [photo for photo in records.photos if photo.split in ("train", None)]
-    if photos and len(records.photos) > MOST_FILES:
-        labels = np.array([photo.label for photo in photos])
-        names = np.unique(labels)  # sorted, for one generator draws for all
-        each = max(1, MOST_FILES // len(names))
-        rng = np.random.default_rng(seed)
-        drawn = [rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]
-        rows = np.sort(np.concatenate(drawn))
-        records.notes.append(
-            f"only {len(rows)} of {len(records.photos)} files were opened: more would be no news"
-        )
-        records.photos = [photos[i] for i in rows]
-    return folders.divide_records(records, seed=seed, **options)
+def frozen_at(stage: str, stages: Sequence[str]) -> str:
+    """The strategy that freezes a network up to one of its stages and cuts it there."""
+    return "linear_probe" if stage == stages[-1] else f"cut_{stage}"
 
 
 def recommend(
-    *, size: int, similarity: float, stage: str, accuracy: float, recognised: float
+    *,
+    per_class: int,
+    similarity: float,
+    stage: str,
+    stages: Sequence[str],
+    accuracy: float,
+    size: int,
 ) -> tuple[str, tuple[str, ...]]:
-    """Turn what was measured into a strategy: the whole rule, with its reasons.
+    """Turn what was measured into a strategy: the whole rule of thumb, with its reasons.
 
     Parameters
     ----------
-    size
-        Effective number of pictures.
-    similarity
+    per_class, similarity
         See `Advice`.
     stage, accuracy
         Of the best probe.
-    recognised
-        Mean probability of the network's own first choice.
+    stages
+        All stages of the network, in order.
+    size
+        Side of the pictures in pixels.
 
     Returns
     -------
     strategy : str
     reasons : tuple of str
     """
-    frozen = "linear_probe" if stage == STAGES[-1] else f"cut_{stage}"
+    frozen = frozen_at(stage, stages)
     probe = f"A frozen network cut after {stage} names {accuracy:.0%} of left-out pictures rightly"
-    if size < LARGE:
-        return frozen, (f"{probe}; {size} pictures are few to train more than a head with.",)
     if 1 - accuracy <= NEARLY_PERFECT:
         return frozen, (f"{probe}, which leaves little to gain by training more.",)
-    if similarity >= SIMILAR and recognised >= AT_HOME:
+    if per_class < LARGE and similarity >= SIMILAR and size >= OWN_SIZE:
         return frozen, (
-            f"{probe}, and the pictures are much like those it was trained on (its own softmax is "
-            f"sure of its first choice, {recognised:.2f} on average): there is little to relearn.",
+            f"{probe}; the pictures are similar to those it was trained on, shown at its own size, "
+            f"and {per_class} per class are few: fine-tuning gains a point or two at most.",
         )
-    return "finetune_all", (
-        f"{probe}, and {size} pictures are enough to adapt the stages from their pretrained "
-        "weights.",
-    )
+    why = "few pictures, or different ones, or small ones: its features have to adapt"
+    if per_class >= LARGE:
+        why = f"{per_class} pictures per class are enough to adapt its features"
+    return TRAINED[-1], (f"{probe}; {why}. Head first, batch norm still, low rates.",)
 
 
 def best_probe(evidence: Evidence, different: bool, seed: int = 0) -> Probe:
@@ -361,43 +357,3 @@ def _notes(images: ImageSet, sample: ImageSet, evidence: Evidence) -> tuple[str,
             "group_by=, or they count as different ones"
         )
     return tuple(notes)
-
-
-def add_arguments(parser) -> None:
-    """Add the options of ``tlcourse advise`` to an `argparse` parser."""
-    from ..app.cli import seed_number
-
-    parser.add_argument("data", help="a folder with a folder of pictures a class, or a data set")
-    parser.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="what in a picture's path tells its source, such as the animal or the session",
-    )
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="save the evidence as PNG")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
-
-
-def main(chosen) -> int:
-    """Carry out ``tlcourse advise``.
-
-    Raises
-    ------
-    CourseError
-        Before anything is measured, where there is no folder for the figure.
-    """
-    if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
-        raise CourseError(
-            f"--figure {chosen.figure}: {chosen.figure.parent} is not a folder, or the name is "
-            "that of one; give a file in a folder that is there"
-        )
-    data = read_data(chosen.data, group_by=chosen.group_by, seed=chosen.seed)
-    found = advise(data, device=chosen.device, seed=chosen.seed)
-    print(found)
-    print(f"Measured in {found.seconds:.0f} s. It is a first guess: compare it with a rival.")
-    if chosen.figure:
-        from ..plots import png
-
-        chosen.figure.write_bytes(png(found.figure()))
-        print(f"The evidence is drawn in {chosen.figure}")
-    return 0

@@ -18,15 +18,15 @@ from ..base.errors import CourseError
 from ..base.progress import progress_bar
 from ..data.sets import ImageSet
 from ..data.splits import clusters
-from ..networks.backbones import load_backbone
+from ..networks.backbones import Backbone, StagedNetwork
+from ..networks.zoo import load_backbone
 
-STAGES = ("stage3", "stage4", "stage5", "stage6", "stage7", "stage8")
-"""Where the pretrained network is probed."""
-RANDOM_STAGES = ("stage2", "stage4", "stage8")
-"""Where the same network with random weights is; its best stage is hard to tell in advance."""
 MOST_PICTURES = 400
 MOST_PIXELS = 128
 LEAST_PER_CLASS = 3
+FEW = 10
+"""Pictures per class on which similarity is measured, however many there are."""
+_MOST_PARTS = 5  # of so many pictures each, none of which is in two
 FOLDS = 5
 # Few pictures are divided several times, since one division of thirty says little.
 _REPEATS = ((60, 4), (150, 2))
@@ -95,11 +95,18 @@ class Evidence:
     recognised : float
         Mean probability that the network's own 1000-way softmax gives to its first choice: near 1
         where the pictures look like those it was trained on.
+    stages : tuple of str
+        All stages of the network, in order.
+    few : Evidence or None
+        The last pretrained stage and the random ones again, each probe fitted to `FEW` pictures per
+        class: what does not change with the amount of data.
     """
 
     probes: tuple[Probe, ...]
     sources: np.ndarray
     recognised: float
+    stages: tuple[str, ...]
+    few: Evidence | None = None
 
     def of(self, weights: str) -> tuple[Probe, ...]:
         """The probes with these weights."""
@@ -203,6 +210,17 @@ def named_right(
     return right / repeats
 
 
+def probed_stages(network: StagedNetwork) -> tuple[str, ...]:
+    """Where a pretrained network is probed: in its last two thirds."""
+    return network.stage_names[len(network.stages) // 3 :]
+
+
+def random_stages(network: StagedNetwork) -> tuple[str, ...]:
+    """Where the same network with random weights is: its best stage is hard to tell in advance."""
+    last = len(network.stages) - 1
+    return tuple(network.stage_names[i] for i in sorted({last // 4, last // 2, last}))
+
+
 def measure(
     images: ImageSet, *, device: str = "auto", seed: int = 0, progress: bool = True
 ) -> Evidence:
@@ -223,7 +241,8 @@ def measure(
             "Add pictures; until then, start with linear_probe"
         )
     pretrained, plain = load_backbone(), load_backbone(weights=None)
-    plan = [(pretrained, stage) for stage in STAGES] + [(plain, s) for s in RANDOM_STAGES]
+    plan = [(pretrained, stage) for stage in probed_stages(pretrained)]
+    plan += [(plain, stage) for stage in random_stages(plain)]
     images = ImageSet(
         images.classes,
         images.labels,
@@ -232,19 +251,38 @@ def measure(
         groups=images.groups,
         image_size=images.image_size,
     )
-    size = min(images.image_size or MOST_PIXELS, MOST_PIXELS)
-    probes, recognised = [], 0.0
+    size = pretrained.spec.preprocess.nearest(min(images.image_size or MOST_PIXELS, MOST_PIXELS))
+    probes, few, recognised = [], [], 0.0
+    parts = _parts(images.labels, seed)
+    stages = pretrained.stage_names
+    last = stages[-1]
     for network, stage in progress_bar(plan, what="probing", unit="stage", enabled=progress):
         rows = cache_activations(network, images, stage, size=size, device=device, progress=False)
         features = rows.numpy().astype(np.float64)
         right = named_right(features, images.labels, sources, seed)
-        probes.append(Probe(stage, network.weights or "random", right))
-        if (network, stage) == (pretrained, pretrained.stage_names[-1]):
+        weights = network.weights or "random"
+        probes.append(Probe(stage, weights, right))
+        if network is plain or stage == last:
+            right = [named_right(features[p], images.labels[p], sources[p], seed) for p in parts]
+            few.append(Probe(stage, weights, np.concatenate(right)))
+        if (network, stage) == (pretrained, last):
             recognised = _recognised(network, rows.numpy())
-    return Evidence(tuple(probes), sources, recognised)
+    few = Evidence(tuple(few), sources[np.concatenate(parts)], recognised, stages)
+    return Evidence(tuple(probes), sources, recognised, stages, few)
 
 
-def _recognised(network, pooled: np.ndarray) -> float:
+def _parts(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Divide pictures into parts with `FEW` of each class; one with fewer where there are not."""
+    rng = np.random.default_rng(seed)
+    order = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    count = min(_MOST_PARTS, max(1, min(len(rows) for rows in order) // FEW))
+    return [
+        np.sort(np.concatenate([rows[i * FEW : (i + 1) * FEW] for rows in order]))
+        for i in range(count)
+    ]
+
+
+def _recognised(network: Backbone, pooled: np.ndarray) -> float:
     """Mean probability of the first choice of the 1000-way softmax, from pooled activations."""
     with torch.inference_mode():
         # The classifier pools what it gets; of one pixel, the mean is that pixel.

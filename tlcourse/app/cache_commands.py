@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 from contextlib import contextmanager
-from pathlib import Path
 
 from ..activations.housekeeping import (
     CacheEntry,
@@ -17,37 +16,8 @@ from ..activations.housekeeping import (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the actions and their options."""
-    parser.set_defaults(action="list", cache_dir=None)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--cache-dir", type=Path, help="folder of all cached activations (default: the usual one)"
-    )
-    actions = parser.add_subparsers(metavar="ACTION")
-
-    def add(name, about):
-        action = actions.add_parser(name, help=about, description=about, parents=[common])
-        action.set_defaults(action=name)
-        return action
-
-    add("list", "what is cached, how large it is, and when it was last used (the default)")
-    verify = add("verify", "compare every file with its checksum")
-    verify.add_argument("--repair", action="store_true", help="remove what is damaged")
-    clear = add("clear", "remove cached activations; they can be computed again")
-    clear.add_argument("names", nargs="*", help="names, or beginnings of names (default: all)")
-    build = add("build", "compute the activations of a data set; run by torchrun, share the work")
-    build.add_argument("data", help="a data set (tlcourse data list), or a folder of photographs")
-    build.add_argument("--backbone", default="efficientnet_lite0", help="default: %(default)s")
-    build.add_argument("--cut", help="the last stage to go through (default: the last there is)")
-    build.add_argument("--maps", action="store_true", help="feature maps, not their means")
-    build.add_argument("--size", type=int, help="side of the pictures in pixels")
-    build.add_argument("--dtype", default="float32", help="float32 or float16")
-    build.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-
-
-def run_from_arguments(chosen: argparse.Namespace) -> int:
-    """Do what was asked on the command line; return the exit status."""
+def run(chosen: argparse.Namespace) -> int:
+    """Carry out an action of ``tlcourse cache``; return the exit status."""
     if chosen.action == "build":
         return _build(chosen)
     if chosen.action == "verify":
@@ -66,7 +36,7 @@ def run_from_arguments(chosen: argparse.Namespace) -> int:
         return 0
     entries = list_caches(chosen.cache_dir)
     for entry in entries:
-        print(_line(entry))
+        print(_line(entry), *(f"    {note}" for note in entry.notes), sep="\n")
     total = sum(entry.nbytes for entry in entries)
     limit = f"{size_limit() / 1e9:g} GB"
     print(
@@ -87,7 +57,7 @@ def _gigabytes(nbytes: float) -> str:
 def _build(chosen: argparse.Namespace) -> int:
     from ..activations.cache import cache_activations
     from ..data.catalog import load_dataset
-    from ..networks.backbones import load_backbone
+    from ..networks.zoo import load_backbone
 
     with _process_group() as group:
         data = load_dataset(chosen.data)

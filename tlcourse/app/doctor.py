@@ -11,6 +11,7 @@ from pathlib import Path
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 _GB = 1e9
+_FETCHED = "downloaded when first used, which needs a connection"
 _REINSTALL = 'python -m pip install -c constraints.txt -e ".[lab]" in the course\'s folder'
 
 
@@ -132,22 +133,26 @@ def device(what):
 @_check("weights")
 def weights(what):
     from ..base.errors import CourseError
-    from ..networks.backbones import BACKBONES, check_weights, load_backbone, weights_file
+    from ..networks.weights import check_weights, weights_file, weights_folder
+    from ..networks.zoo import BACKBONES, DEFAULT_BACKBONE
 
-    default = load_backbone.__defaults__[0]
     for name, spec in BACKBONES.items():
         try:
-            if spec.library == "torchvision" and not weights_file(spec).exists():
-                yield Finding(OK, what, f"{name}: not here, downloaded when first used (optional)")
+            if spec.downloaded and not weights_file(spec).exists():
+                yield Finding(OK, what, f"{name}: not here; {_FETCHED} (optional)")
                 continue
             path = check_weights(spec)
         except CourseError as error:
-            status = FAIL if name == default else WARN
+            status = FAIL if name == DEFAULT_BACKBONE else WARN
             text, _, remedy = str(error).rpartition("; ")
             yield Finding(status, what, f"{name}: {text or error}", remedy or _REINSTALL)
         else:
             size = path.stat().st_size / 1e6
             yield Finding(OK, what, f"{name}: {size:.1f} MB, SHA-256 as on record")
+    for path in sorted(weights_folder().glob("*.safetensors")):
+        found = f"timm, {path.stem.replace('--', '/')}: {path.stat().st_size / 1e6:.1f} MB"
+        yield Finding(OK, what, found)
+    yield Finding(OK, what, f"any other of timm/NAME and torchvision/NAME: {_FETCHED}")
 
 
 @_check("network")
@@ -155,7 +160,7 @@ def network(what):
     import numpy as np
     from PIL import Image
 
-    from ..networks.backbones import load_backbone
+    from ..networks.zoo import load_backbone
     from ..training.evaluate import predict
 
     backbone = load_backbone()

@@ -1,18 +1,25 @@
 """Find the lessons and run them without a browser, with papermill: ``tlcourse run``."""
 
-import argparse
+import importlib.util
+import json
 import os
+import re
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from tqdm.auto import tqdm
 
-from tlcourse.base.errors import CourseError
-from tlcourse.base.lesson import PROFILES
-from tlcourse.base.paths import lessons_folder
-from tlcourse.data.catalog import NAMES
+from ..base.errors import CourseError
+from ..base.files import write_whole
+from ..base.lesson import PROFILES
+from ..base.paths import lessons_folder
+from ..data.catalog import NAMES
+from .trust import trust_unchanged
 
 #: What each lesson's first code cell, tagged ``parameters``, defines.
 PARAMETERS = ("profile", "device", "dataset", "seed")
@@ -215,9 +222,31 @@ def _store(notebook, path: Path) -> None:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags") and "tags" not in before[cell["id"]].metadata:
             cell.metadata.pop("tags", None)
-    beside = path.with_suffix(".ipynb.part")
-    nbformat.write(notebook, beside)
-    os.replace(beside, path)
+    _drop_unseen_widgets(notebook)
+    write_whole(path, nbformat.writes(notebook) + "\n")
+
+
+_WIDGETS = "application/vnd.jupyter.widget-{}+json"
+
+
+def _drop_unseen_widgets(notebook) -> None:
+    """Keep the state of the widgets that an output shows, and of those they refer to."""
+    stored = notebook.metadata.get("widgets", {}).get(_WIDGETS.format("state"))
+    if stored is None:
+        return
+    seen, wanted = set(), []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            view = output.get("data", {}).get(_WIDGETS.format("view"))
+            wanted += [view["model_id"]] if view else []
+    while wanted:
+        name = wanted.pop()
+        if name in stored["state"] and name not in seen:
+            seen.add(name)
+            wanted += re.findall(r"IPY_MODEL_(\w+)", json.dumps(stored["state"][name]))
+    stored["state"] = {name: stored["state"][name] for name in stored["state"] if name in seen}
+    if not seen:
+        del notebook.metadata["widgets"]
 
 
 def run_course(lessons, *, output: Path | None = None, progress: bool = True, **options):
@@ -265,48 +294,40 @@ def summary(runs) -> str:
     return "\n".join(lines)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``tlcourse run``."""
-    from .cli import seed_number
+def open_lab(lesson: Lesson, port: int | None = None, no_browser: bool = False) -> int:
+    """Open JupyterLab on a lesson, and return its exit status when it ends.
 
-    parser.add_argument("lessons", nargs="*", help="numbers or names; all if none is given")
-    parser.add_argument(
-        "--profile",
-        choices=PROFILES,
-        help="smoke: seconds, does it run; lesson: as stored (the default); full: measured tables",
-    )
-    parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dataset", help="a data set's name or a folder of photographs")
-    parser.add_argument("--seed", type=seed_number)
-    parser.add_argument("--timeout", type=float, help="seconds that one cell may take")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--output",
-        type=Path,
-        default=Path("build/course"),
-        help="folder for the executed lessons (default: %(default)s)",
-    )
-    where.add_argument(
-        "--store", action="store_true", help="store the outputs in the lessons themselves"
-    )
+    Raises
+    ------
+    CourseError
+        Where JupyterLab is not installed.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CourseError(
+            "JupyterLab is not installed. In the course's folder: "
+            'python -m pip install -c constraints.txt -e ".[lab]"'
+        )
+    trust_unchanged(lesson.path.parent)
+    process = subprocess.Popen(lab_command(lesson.path, port, no_browser))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # JupyterLab got the Ctrl-C too, and asks whether to stop
 
 
-def run_from_arguments(arguments: argparse.Namespace) -> int:
-    """Do what `add_arguments` describes; the exit status is 0 where every lesson passed."""
-    lessons = find_lessons(arguments.lessons)
-    if not lessons:
-        raise CourseError(f"There is no lesson in {lessons_folder()}.")
-    runs = run_course(
-        lessons,
-        output=None if arguments.store else arguments.output,
-        store=arguments.store,
-        timeout=arguments.timeout,
-        profile=arguments.profile,
-        device=arguments.device,
-        dataset=arguments.dataset,
-        seed=arguments.seed,
-    )
-    print(summary(runs))
-    if not arguments.store:
-        print(f"The executed lessons are in {arguments.output}.")
-    return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
+def lab_command(notebook: Path, port: int | None = None, no_browser: bool = False) -> list[str]:
+    """Return the command that opens a lesson: loopback only, with Jupyter's own random token."""
+    words = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1"]
+    words += [f"--ServerApp.root_dir={notebook.parents[1]}"]
+    # No pop-up about news over the first screen, and no look for updates: nothing leaves here.
+    words += ["--LabApp.news_url=None"]
+    words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    # As the first page, not as a file to open, so that the address it prints leads there too.
+    page = quote(f"/lab/tree/{notebook.parent.name}/{notebook.name}")
+    words += [f"--LabApp.default_url={page}"]
+    words += [f"--port={port}"] if port else []
+    words += ["--no-browser"] if no_browser else []
+    # In most containers one is root, and JupyterLab refuses to run as root unless told.
+    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return words

@@ -22,11 +22,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from ..base.errors import CourseError
-from .folders import scan
-from .photo import find_photos
+from ..base.progress import progress_bar
+from .find import find_photos
+from .layout import scan
 from .photo_checks import Photo, Records
 
 HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -136,11 +135,20 @@ def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
     _stamp(part).unlink(missing_ok=True)
 
 
+def _validator(stamp: Path) -> str | None:
+    """What tells whether the file is still the one begun; None where it is not known."""
+    try:
+        found = json.loads(stamp.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) and found.isascii() and found.isprintable() else None
+
+
 def _transfer(url, part, timeout):
     """Add to ``part`` what is missing; return whether it is now complete."""
     have = part.stat().st_size if part.exists() else 0
     stamp = _stamp(part)
-    validator = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() and have else None
+    validator = _validator(stamp) if have else None
     request = urllib.request.Request(url, headers={"User-Agent": "tlcourse"})
     if validator:
         request.add_header("Range", f"bytes={have}-")
@@ -155,17 +163,15 @@ def _transfer(url, part, timeout):
     with response:
         continued = response.status == 206
         start = have if continued else 0
-        length = response.headers.get("Content-Length")
-        total = None if length is None else start + int(length)
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isascii() and length.isdecimal() else None
         if not continued:
             found = response.headers.get("ETag", response.headers.get("Last-Modified"))
             if found and not found.startswith("W/"):
                 stamp.write_text(json.dumps(found), encoding="utf-8")
             else:
                 stamp.unlink(missing_ok=True)
-        bar = tqdm(
-            total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, leave=False
-        )
+        bar = progress_bar(total=total, initial=start, what=part.stem, unit="B", unit_scale=True)
         with bar, part.open("ab" if continued else "wb") as file:
             while chunk := response.read(1 << 16):
                 file.write(chunk)
@@ -204,7 +210,7 @@ def extract_zip(archive, target):
                 raise DownloadError(
                     f"{archive} unpacks to more than {MAX_UNPACKED} bytes; delete it"
                 )
-            for member in tqdm(members, f"unpacking {archive.name}", delay=2, leave=False):
+            for member in progress_bar(members, what=f"unpacking {archive.name}", unit="file"):
                 packed.extract(member, staging)
         inside = list(staging.iterdir())
         top = inside[0] if len(inside) == 1 and inside[0].is_dir() else staging

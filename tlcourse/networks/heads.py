@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
 from ..base.errors import CourseError
-from .backbones import Backbone, BackboneSpec, StagedNetwork
+from .backbones import CLASS_TOKEN, Backbone, BackboneSpec, StagedNetwork, Tokens, pool
+from .need import need_network
 
 
 class HeadError(CourseError, ValueError):
@@ -22,7 +23,7 @@ class HeadError(CourseError, ValueError):
 
 
 class Head(nn.Module):
-    """Global average pooling, optional hidden layers, one logit a class.
+    """Pooling (see `tlcourse.networks.backbones.pool`), hidden layers if wanted, a logit a class.
 
     Parameters
     ----------
@@ -34,10 +35,20 @@ class Head(nn.Module):
         Units of each hidden layer; () for a linear head.
     dropout
         Chance that a hidden unit (without hidden layers: an input) is zeroed while training.
+    tokens
+        Which tokens of a vision transformer are averaged.
     """
 
-    def __init__(self, inputs: int, outputs: int, hidden: Sequence[int] = (), dropout: float = 0.0):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        hidden: Sequence[int] = (),
+        dropout: float = 0.0,
+        tokens: Tokens = CLASS_TOKEN,
+    ):
         super().__init__()
+        self.tokens = tokens
         self.hidden = tuple(int(units) for units in hidden)
         self.dropout = float(dropout)
         if any(units < 1 for units in self.hidden):
@@ -54,10 +65,8 @@ class Head(nn.Module):
         self.linear = nn.Linear(inputs, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, classes) from feature maps (N, C, H, W) or pooled activations (N, C)."""
-        if x.ndim == 4:
-            x = x.mean((2, 3))
-        return self.linear(self.body(x))
+        """Logits (N, classes) of feature maps (N, C, H, W), tokens (N, L, C) or rows (N, C)."""
+        return self.linear(self.body(pool(x, self.tokens)))
 
 
 class TransferModel(StagedNetwork):
@@ -75,9 +84,12 @@ class TransferModel(StagedNetwork):
         Side in pixels of the pictures it was trained on; None before training.
     strategy : Strategy or None
         What it was built for; None where it was put together by hand.
+    temperature : float
+        What logits are divided by before the softmax, see `tlcourse.training.calibrate`.
     """
 
     strategy = None
+    temperature = 1.0
 
     def __init__(
         self,
@@ -137,9 +149,14 @@ def replace_head(
         Where the network has no stage `cut`.
     HeadError
         Where the classes or the hidden layers make no classifier.
+    TrainingError
+        Where the backbone is none, such as the name of one.
     """
+    need_network(backbone, "replace_head")
     if isinstance(classes, str):
         raise HeadError(f"classes={classes!r} is one string; give a list of names")
+    if not isinstance(classes, Iterable):
+        raise HeadError(f"classes={classes!r}: give the names of the classes, such as data.classes")
     classes = tuple(str(name) for name in classes)
     if len(classes) < 2:
         raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")
@@ -151,21 +168,23 @@ def replace_head(
     stages = nn.Sequential(copy.deepcopy(kept))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = Head(output_channels(stages), len(classes), hidden, dropout)
+        channels = output_channels(stages, backbone.spec)
+        head = Head(channels, len(classes), hidden, dropout, backbone.spec.tokens)
     # The head lands beside the stages, wherever the backbone was moved to.
     head = head.to(next(stages.parameters()).device)
     return TransferModel(backbone.spec, stages, head, classes, backbone.weights)
 
 
-def output_channels(stages: nn.Module) -> int:
-    """Number of channels that come out of some stages: measured on an empty picture."""
+def output_channels(stages: nn.Module, spec: BackboneSpec) -> int:
+    """Number of channels that come out of some stages: measured on a small, empty picture."""
     modes = {module: module.training for module in stages.modules()}
     parameter = next(stages.parameters())
     stages.eval()
     try:
         with torch.no_grad():
-            blank = torch.zeros(1, 3, 96, 96, device=parameter.device, dtype=parameter.dtype)
-            return stages(blank).shape[1]
+            side = spec.preprocess.nearest(96)
+            blank = torch.zeros(1, 3, side, side, device=parameter.device, dtype=parameter.dtype)
+            return pool(stages(blank)).shape[1]
     finally:
         for module, training in modes.items():
             module.training = training

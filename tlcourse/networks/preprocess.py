@@ -16,6 +16,9 @@ from ..base.errors import CourseError
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
+ANY_SIDE = range(32, 1025)
+"""The sides that a convolutional network takes, in pixels."""
+
 
 class ImageSizeError(CourseError, ValueError):
     """An image size that no network can use."""
@@ -23,7 +26,7 @@ class ImageSizeError(CourseError, ValueError):
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize, centre crop, scale to [0, 1], normalise.
+    """Resize, centre crop, scale to [0, 1], normalise; all as the weights were trained.
 
     Parameters
     ----------
@@ -34,7 +37,13 @@ class Preprocess:
     interpolation
         "bicubic" or "bilinear".
     mean, std
-        One value a channel (red, green, blue), for pixels scaled to [0, 1].
+        One value a channel, in the order of `channels`, for pixels divided by `scale`.
+    channels
+        "RGB", or "BGR" for weights from Caffe, which read pictures in that order.
+    scale
+        What pixels are divided by: 255 brings them to [0, 1], 1 leaves them at 0 to 255.
+    takes
+        The sides that the network takes, in pixels. It is no part of what the numbers depend on.
     """
 
     size: int
@@ -42,17 +51,28 @@ class Preprocess:
     interpolation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    channels: str = "RGB"
+    scale: float = 255
+    takes: range = ANY_SIDE
 
     def __post_init__(self):
-        if not 32 <= self.size <= 1024:
+        if self.size not in self.takes:
+            first, last = self.takes[0], self.takes[-1]
+            sides = f"{first} to {last}" if first < last else f"{first}"
+            if self.takes.step > 1:
+                sides += f" in steps of {self.takes.step}, the patches that it cuts pictures into"
             raise ImageSizeError(
-                f"image size {self.size} is outside 32 to 1024 pixels; "
-                "networks trained on ImageNet expect about 224"
+                f"image size {self.size} is not what this network takes, {sides} pixels; "
+                f"choose {self.nearest(self.size)}"
             )
 
     def at(self, size: int | None) -> Preprocess:
         """Return the same preprocessing for another image size (None: this one)."""
         return self if size is None else replace(self, size=int(size))
+
+    def nearest(self, size: int) -> int:
+        """The side nearest to `size` that the network takes, in pixels."""
+        return min(self.takes, key=lambda side: (abs(side - size), side))
 
     @property
     def at_least(self) -> int:
@@ -76,10 +96,12 @@ class Preprocess:
         return np.asarray(square)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Turn uint8 pixels of shape (..., 3, H, W) into normalised float32 of the same shape."""
+        """Turn uint8 pixels (red, green, blue) of shape (..., 3, H, W) into float32 like it."""
+        if self.channels == "BGR":
+            pixels = pixels.flip(-3)
         mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
-        return (pixels.float() / 255 - mean) / std
+        return (pixels.float() / self.scale - mean) / std
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Turn an RGB picture into a normalised float32 tensor of shape (3, size, size)."""
@@ -87,7 +109,13 @@ class Preprocess:
 
     def fingerprint(self) -> dict:
         """Everything that the numbers depend on, ready for JSON."""
-        return {"transform": "decode-resize-crop-normalise/1", **asdict(self)}
+        values = asdict(self)
+        del values["takes"]
+        # Caches of before there were such weights keep their names.
+        for name, usual in (("channels", "RGB"), ("scale", 255)):
+            if values[name] == usual:
+                del values[name]
+        return {"transform": "decode-resize-crop-normalise/1", **values}
 
 
 @dataclass(frozen=True)
@@ -123,3 +151,23 @@ class Augment:
     def fingerprint(self) -> dict:
         """Everything that the random changes depend on, but the generator, ready for JSON."""
         return {"augment": "crop-flip-brightness/1", **asdict(self)}
+
+
+def input_size(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the data's, the model's, the network's.
+
+    What was not asked for gives way to the nearest side that the network takes.
+    """
+    if size is not None:
+        return size
+    preprocess = model.spec.preprocess
+    known = (getattr(images, "image_size", None), getattr(model, "image_size", None))
+    return preprocess.nearest(next((s for s in known if s is not None), preprocess.size))
+
+
+def size_as_trained(model, images, size: int | None = None) -> int:
+    """Side of the pictures in pixels: asked for, else the model's, the data's, the network's.
+
+    What was trained on pictures of one size is judged and used on pictures of that size.
+    """
+    return input_size(model, images, size or getattr(model, "image_size", None))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..base.errors import CourseError
+from ..base.files import write_whole
+from ..base.paths import user_path
 from . import freezing
-from .backbones import load_backbone
 from .heads import TransferModel, replace_head
+from .need import need_classes, refuse_nan
+from .zoo import load_backbone
 
 
 class ModelFileError(CourseError, ValueError):
@@ -20,6 +22,7 @@ class ModelFileError(CourseError, ValueError):
 
 
 _FORMAT = "tlcourse-model/1"
+_MOST_UNITS, _MOST_PIXELS = 2**20, 1024
 
 
 def save_model(model: TransferModel, path: str | Path) -> Path:
@@ -31,8 +34,14 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
     ------
     ModelFileError
         Where there is no such folder.
+    TrainingError
+        Where the model is no classifier of yours, or holds NaN.
+    WriteError
+        Where it cannot be written; a file that was there stays.
     """
-    path = Path(path)
+    need_classes(model, "save_model")
+    refuse_nan(model)
+    path = user_path(path)
     if not path.parent.is_dir():
         raise ModelFileError(
             f"{path.parent} is not a folder; make it, or save {path.name} elsewhere"
@@ -45,14 +54,13 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
         "hidden": list(model.head.hidden),
         "dropout": model.head.dropout,
         "image_size": model.image_size,
+        "temperature": model.temperature,
         "frozen": [name for name, stage in model.stages.named_children() if stage.frozen],
         "batch_norm": {name: stage.batch_norm for name, stage in model.stages.named_children()},
     }
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
     # Not safetensors' save_file, which makes files that no other user of the machine can read.
-    partial.write_bytes(save(tensors, metadata={"tlcourse": json.dumps(about)}))
-    os.replace(partial, path)
+    write_whole(path, save(tensors, metadata={"tlcourse": json.dumps(about)}))
     return path
 
 
@@ -64,25 +72,63 @@ def load_model(path: str | Path) -> TransferModel:
     ModelFileError
         Where the file is not such a model, or is damaged.
     """
-    path = Path(path)
+    path = user_path(path)
     if not path.is_file():
         raise ModelFileError(f"there is no model file {path}")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("tlcourse", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a whole safetensors file: {error}") from error
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise ModelFileError(f"{path} holds tensors, but was not written by tlcourse.save_model")
     try:
+        _check_form(about)
         return _build(about, tensors)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]  # PyTorch lists every tensor that is missing
         raise ModelFileError(
             f"{path} does not fit together ({type(error).__name__}: {reason}); it is damaged, or "
             "of another version of tlcourse: save the model again"
         ) from error
+
+
+def _check_form(about: dict) -> None:
+    """Check the kinds of all entries before anything is done with one.
+
+    Raises
+    ------
+    ValueError
+        Naming the entry.
+    """
+
+    def names(value) -> bool:
+        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+    def whole(value, most: int) -> bool:
+        return type(value) is int and 1 <= value <= most  # True is an int, and no number of units
+
+    forms = {
+        "backbone": lambda value: isinstance(value, str),
+        "last_stage": lambda value: isinstance(value, str),
+        "classes": names,
+        "hidden": lambda value: (
+            isinstance(value, list) and all(whole(units, _MOST_UNITS) for units in value)
+        ),
+        "dropout": lambda value: type(value) in (int, float) and 0 <= value < 1,
+        "image_size": lambda value: value is None or whole(value, _MOST_PIXELS),
+        "temperature": lambda value: type(value) in (int, float) and 0 < value < 100,
+        "frozen": names,
+        # Files of before batch norm was noted have no such entry.
+        "batch_norm": lambda value: (
+            isinstance(value, dict) and all(way in ("adapt", "frozen") for way in value.values())
+        ),
+    }
+    absent = {"batch_norm": {}, "image_size": None, "temperature": 1.0}
+    for name, fits in forms.items():
+        if not fits(about.get(name, absent.get(name))):
+            raise ValueError(f"its {name} is {about.get(name)!r:.80}")
 
 
 def _build(about: dict, tensors: dict) -> TransferModel:
@@ -96,7 +142,8 @@ def _build(about: dict, tensors: dict) -> TransferModel:
     )
     model.load_state_dict(tensors)
     model.weights = "trained"
-    model.image_size = about["image_size"]
+    model.image_size = about.get("image_size")
+    model.temperature = about.get("temperature", 1.0)
     frozen = about["frozen"]
     # Files of before batch norm was noted tell of the stages that are frozen with it, no others.
     noted = about.get("batch_norm", dict.fromkeys(frozen, "frozen"))

@@ -31,8 +31,8 @@ def case_map(points: Sequence[Mapping], *, title: str = "") -> Figure:
     Parameters
     ----------
     points : sequence of mappings
-        Each with ``name``, ``size`` (effective number of pictures), ``similarity`` and
-        ``similarity_error``. Points of one name share colour and marker.
+        Each with ``name``, ``per_class`` (different training pictures per class), ``similarity``
+        and ``similarity_error``. Points of one name share colour and marker.
     title : str
         Above the map, where there is one.
     """
@@ -47,13 +47,13 @@ def draw_case_map(axes, points: Sequence[Mapping], *, fontsize: float = 8.5) -> 
     """Draw what `case_map` draws, into axes of yours.
 
     A bar is one standard error, and ends at 1, the highest similarity there is. Of points with
-    nearly the same size whose bars overlap all but one move a little to the right.
+    nearly the same number whose bars overlap all but one move a little to the right.
     """
     points = list(points)
     if not points:
         raise PlotError("no data sets to place on the map")
     points = _side_by_side(points)
-    sizes = [point["size"] for point in points] + [LARGE / 15, LARGE * 15]
+    sizes = [point["per_class"] for point in points] + [LARGE / 15, LARGE * 15]
     low = min([point["similarity"] - point["similarity_error"] for point in points] + [-0.1])
     left, right, bottom = min(sizes) / 1.6, max(sizes) * 1.6, low - 0.2
     axes.axvspan(LARGE / _BAND, LARGE * _BAND, color="#eeeeee", zorder=0)
@@ -66,7 +66,7 @@ def draw_case_map(axes, points: Sequence[Mapping], *, fontsize: float = 8.5) -> 
         above = [max(min(p["similarity_error"], 1 - p["similarity"]), 0) for p in own]
         colour = PALETTE[number % len(PALETTE)]
         axes.errorbar(
-            [point["size"] for point in own],
+            [point["per_class"] for point in own],
             [point["similarity"] for point in own],
             yerr=[errors, above],
             fmt=MARKERS[number % len(MARKERS)],
@@ -92,7 +92,7 @@ def draw_case_map(axes, points: Sequence[Mapping], *, fontsize: float = 8.5) -> 
             fontsize=fontsize,
             color="#333333",
         )
-    axes.set_xlabel("size: classes × different training pictures of the smallest class")
+    axes.set_xlabel("different training pictures per class (of the smallest class)")
     axes.set_ylabel("similarity: share of a random network's\nerrors that pretraining removes")
     if len(names) <= _LEGEND:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="bar: one\nstandard error")
@@ -103,7 +103,7 @@ def _side_by_side(points: list[Mapping]) -> list[dict]:
     for point in points:
         moved = dict(point)
         while any(_hides(moved, other) for other in placed):
-            moved["size"] *= _STEP
+            moved["per_class"] *= _STEP
         placed.append(moved)
     return placed
 
@@ -111,7 +111,7 @@ def _side_by_side(points: list[Mapping]) -> list[dict]:
 def _hides(one: Mapping, other: Mapping) -> bool:
     apart = abs(one["similarity"] - other["similarity"])
     bars_meet = apart <= one["similarity_error"] + other["similarity_error"]
-    return bars_meet and abs(log(one["size"] / other["size"])) < log(_STEP) * 0.99
+    return bars_meet and abs(log(one["per_class"] / other["per_class"])) < log(_STEP) * 0.99
 
 
 @in_style
@@ -125,7 +125,7 @@ def advice_evidence(advice) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     figure.get_layout_engine().set(wspace=0.08)
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-    stages = ["stem", *(f"stage{i}" for i in range(1, 9))]
+    stages = advice.evidence.stages
     for weights, label, colour, style in (
         ("imagenet", "pretrained", BLUE, "o-"),
         ("random", "random weights", ORANGE, "s--"),
@@ -134,7 +134,8 @@ def advice_evidence(advice) -> Figure:
         places = [stages.index(probe.stage) for probe in probes]
         left.plot(places, [p.accuracy for p in probes], style, color=colour, label=label)
     left.axhline(1 / advice.classes, color="#888888", linewidth=1, linestyle=":", label="chance")
-    left.set_xticks(range(2, 9), stages[2:], rotation=45, ha="right")
+    first = min(stages.index(probe.stage) for probe in advice.evidence.probes)
+    left.set_xticks(range(first, len(stages)), stages[first:], rotation=45, ha="right")
     left.set_ylim(0, 1.02)
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.set_xlabel("frozen up to")
@@ -142,7 +143,7 @@ def advice_evidence(advice) -> Figure:
     left.legend(loc="lower right")
     here = {
         "name": advice.name or "your pictures",
-        "size": advice.size,
+        "per_class": advice.per_class,
         "similarity": advice.similarity,
         "similarity_error": advice.similarity_error,
     }
@@ -151,7 +152,7 @@ def advice_evidence(advice) -> Figure:
     right.set_ylabel("similarity (bar: one standard error)")
     right.annotate(
         here["name"],
-        (here["size"], here["similarity"]),
+        (here["per_class"], here["similarity"]),
         (8, 8),
         fontsize=9,
         textcoords="offset points",

@@ -3,15 +3,20 @@
 import base64
 import io
 import sys
+import warnings
+from contextlib import contextmanager
 from functools import wraps
 from html import escape
 
 import matplotlib
+import matplotlib.font_manager
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 from ..base.errors import CourseError
+from ..data.handed import as_picture
+from ..data.sets import DatasetError
 
 BLUE, ORANGE, GREEN, RED, PINK, SKY = (
     "#0072b2",
@@ -42,9 +47,20 @@ _STYLE = {
     "ytick.labelsize": 9,
     "legend.fontsize": 9,
     "legend.frameon": False,
-    "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # a dollar in a class's name is a dollar
+    "font.family": ["DejaVu Sans"],
     "hatch.linewidth": 0.6,
 }
+# For the names of classes in scripts that the first font lacks, where such a font is installed.
+_MORE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+)
 _THUMBNAIL = 160  # pixels: more is not seen at the size of these grids
 _HEAVY = 100_000  # bytes; figures with photographs above that are stored in 256 colours
 
@@ -58,10 +74,20 @@ def in_style(draw):
 
     @wraps(draw)
     def styled(*args, **kwargs):
-        with matplotlib.rc_context(_STYLE):
+        known = set(matplotlib.font_manager.get_font_names())
+        fonts = [*_STYLE["font.family"], *(name for name in _MORE_FONTS if name in known)]
+        with matplotlib.rc_context(_STYLE | {"font.family": fonts}), _no_word_of_glyphs():
             return draw(*args, **kwargs)
 
     return styled
+
+
+@contextmanager
+def _no_word_of_glyphs():
+    """Keep matplotlib from warning of characters that no font has: they are drawn as boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(Glyph|Matplotlib currently does not support)")
+        yield
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -107,7 +133,8 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
     """
     buffer = io.BytesIO()
     options = {"bbox_inches": "tight", "pad_inches": 0.08, "metadata": {"Software": None}}
-    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
+    with _no_word_of_glyphs():
+        figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
     if buffer.tell() > _HEAVY:
         picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
@@ -130,24 +157,10 @@ def thumbnail(image, longest: int = _THUMBNAIL) -> np.ndarray:
     np.ndarray
         uint8 (h, w, 3)
     """
-    if not isinstance(image, Image.Image):
-        pixels = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
-        if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3):
-            pixels = np.moveaxis(pixels, 0, -1)
-        if pixels.ndim == 3 and pixels.shape[2] == 1:
-            pixels = pixels[..., 0]
-        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
-            raise PlotError(f"a picture has the shape (H, W) or (H, W, 3), not {pixels.shape}")
-        if pixels.dtype != np.uint8:
-            low, high = float(pixels.min()), float(pixels.max())
-            if not (low >= 0 and high <= 1):
-                raise PlotError(
-                    f"a picture of {pixels.dtype} has values from {low:.3g} to {high:.3g}; 0 to 1 "
-                    "is what can be shown. A normalised tensor is for the network: show the image"
-                )
-            pixels = (pixels * 255).round().astype(np.uint8)
-        image = Image.fromarray(pixels)
-    image = image.convert("RGB")
+    try:
+        image = as_picture(image)
+    except DatasetError as error:
+        raise PlotError(str(error)) from error
     if max(image.size) > longest:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image)

@@ -1,15 +1,9 @@
 """A page for a classroom wall: the map of the four cases, as measured, and how to use it.
 
-    python -m tlcourse.plots.wall [FOLDER]
-
-writes ``four_cases.pdf`` and ``four_cases.png`` (A3, landscape); ``make wall`` puts them into
-``build/``.
+``tlcourse wall`` writes it as PDF and PNG (A3, landscape).
 """
 
 from __future__ import annotations
-
-import argparse
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -54,7 +48,7 @@ def mean_places(rows) -> list[dict]:
     groups: dict[tuple, list] = {}
     for row in rows:
         groups.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
-    keys = ("size", "similarity", "similarity_error")
+    keys = ("per_class", "similarity", "similarity_error")
     return [
         {"name": name.replace("_", " ")}
         | {key: sum(row[key] for row in own) / len(own) for key in keys}
@@ -103,18 +97,3 @@ def wall_page(rows=None) -> Figure:
         color="#444444",
     )
     return figure
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("build"))
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = wall_page()
-    for name in ("four_cases.pdf", "four_cases.png"):
-        figure.savefig(folder / name, dpi=150)
-        print(f"wrote {folder / name}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
-"""Where the borders of the four cases lie: small or large, similar or different."""
+"""The four cases: where their borders lie, and what is recommended in each, stated once."""
 
 LARGE = 150
-"""Effective pictures from which a data set counts as large."""
+"""Training pictures per class from which a data set counts as large."""
 SIMILAR = 0.45
 """Similarity from which pictures count as similar to those of ImageNet."""

@@ -18,7 +18,7 @@ MEASURED = {
     "dataset": str,
     "train_per_class": int,
     "seed": int,
-    "size": int,
+    "per_class": int,
     "similarity": float,
     "similarity_error": float,
     "borderline": str,
@@ -34,7 +34,7 @@ RULES = {
     "regret": "the advice",
     "regret_linear_probe": "always linear_probe",
     "regret_finetune_all": "always finetune_all",
-    "regret_textbook": "four cases, 50 a class",
+    "regret_textbook": "four cases, large from 150 per class",
 }
 """Columns of regret, and the rule that each judges."""
 

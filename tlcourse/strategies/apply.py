@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from ..data.sets import ImageSplits
 from ..networks import freezing
-from ..networks.backbones import Backbone, load_backbone
+from ..networks.backbones import Backbone
 from ..networks.heads import TransferModel, replace_head
 from ..networks.preprocess import Augment
+from ..networks.zoo import load_backbone
 from ..training.fit import History, fit
 from .strategy import Strategy, StrategyError, get_strategy
 
@@ -21,6 +22,7 @@ HEAD_FACTOR = 10
 """How much higher the head's learning rate is than that of the pretrained stages below it."""
 LIGHT = Augment(brightness=0)
 """Random crops and mirror images: the augmentation of strategies that augment."""
+BATCH_SIZE = 16
 HEAD_STEPS = {"steps": 400, "least": 20, "most": 100}
 PRETRAINED_STEPS = {"steps": 200, "least": 4, "most": 24}
 RANDOM_STEPS = {"steps": 400, "least": 10, "most": 60}
@@ -110,7 +112,7 @@ def train(
     head_epochs: int | None = None,
     lr: float | None = None,
     cache: bool = True,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     augment: Augment = LIGHT,
     **options,
 ) -> History:

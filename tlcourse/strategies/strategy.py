@@ -177,7 +177,8 @@ class Strategy:
             state = "re-initialised" if name in random else state
             state = state if name in kept else "removed"
             rows.append((name, state, sum(p.numel() for p in stage.parameters())))
-        head = Head(output_channels(backbone.prefix(kept[-1])), classes, self.hidden)
+        channels = output_channels(backbone.prefix(kept[-1]), backbone.spec)
+        head = Head(channels, classes, self.hidden)
         return [*rows, ("head", "new", sum(p.numel() for p in head.parameters()))]
 
     def __str__(self) -> str:

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..base.errors import CourseError
 from ..base.paths import shared_root
 from ..data import splits
 from ..data.catalog import load_dataset
 from ..data.sets import ImageSet, ImageSplits
-from ..networks.backbones import DEFAULT_BACKBONE
+from ..networks.zoo import DEFAULT_BACKBONE
+
+
+class SweepError(CourseError, ValueError):
+    """A sweep that cannot start, or in which runs have failed."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,12 @@ class Run(NamedTuple):
     seed: int
     size: int
     backbone: str = DEFAULT_BACKBONE
+
+    def __str__(self) -> str:
+        return (
+            f"{self.dataset} {self.strategy}, {self.train_per_class} per class, seed {self.seed}, "
+            f"{self.size} px" + ("" if self.backbone == DEFAULT_BACKBONE else f", {self.backbone}")
+        )
 
 
 class _Remembered:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from ..activations.cache import cache_activations
 from ..base.errors import TrainingError
 from ..data.sets import ImageSet
 from ..networks import freezing
@@ -21,18 +22,15 @@ PIXELS_IN_MEMORY = 256 * 2**20
 ROWS_IN_MEMORY = 256 * 2**20
 
 
-def input_size(model, images, size: int | None = None) -> int:
-    """Side of the pictures in pixels: asked for, else the data's, the model's, the network's."""
-    asked = (size, getattr(images, "image_size", None), getattr(model, "image_size", None))
-    return next((s for s in asked if s is not None), model.spec.preprocess.size)
+def chunks_of(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """Divide an order of pictures into batches; one that is left over joins the last.
 
-
-def size_as_trained(model, images, size: int | None = None) -> int:
-    """Side of the pictures in pixels: asked for, else the model's, the data's, the network's.
-
-    What was trained on pictures of one size is judged and used on pictures of that size.
+    Batch norm cannot take the mean of one picture.
     """
-    return input_size(model, images, size or getattr(model, "image_size", None))
+    starts = list(range(0, len(order), size))
+    if size > 1 and len(starts) > 1 and len(order) % size == 1:
+        starts.pop()
+    return np.split(order, starts[1:]) if starts else []
 
 
 class PixelBatches:
@@ -60,7 +58,7 @@ class PixelBatches:
         return pixels
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
-        chunks = [order[i : i + size] for i in range(0, len(order), size)]
+        chunks = chunks_of(order, size)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
             def start(chunk):
@@ -87,13 +85,23 @@ class RowBatches:
             self.rows = torch.as_tensor(rows.numpy(), dtype=torch.float32).to(device)
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
-        for i in range(0, len(order), size):
-            chunk = order[i : i + size]
+        for chunk in chunks_of(order, size):
             if isinstance(self.rows, torch.Tensor):
                 x = self.rows.index_select(0, torch.from_numpy(chunk).to(self.device))
             else:
                 x = torch.as_tensor(self.rows[chunk], dtype=torch.float32).to(self.device)
             yield x, self.labels[torch.from_numpy(chunk).to(self.device)]
+
+
+def balancing(images: ImageSet) -> torch.Tensor:
+    """Weights float32 (classes,) with which all classes count the same in the loss; 1 on average.
+
+    A class without pictures counts nothing.
+    """
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    present = max(1, int((counts > 0).sum()))
+    weights = np.divide(len(images), present * counts, where=counts > 0, out=np.zeros(len(counts)))
+    return torch.as_tensor(weights, dtype=torch.float32)
 
 
 def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None) -> str:
@@ -114,8 +122,6 @@ def open_batches(model, images, cut, device, progress, augment=None):
     if cut is None:
         preprocess = model.spec.preprocess.at(model.image_size)
         return PixelBatches(images, preprocess, device, augment), model
-    from ..activations.cache import cache_activations
-
     rows = cache_activations(
         model,
         images,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..activations.cache import cache_activations
 from ..data.sets import ImageSet
-from ..networks.backbones import Backbone
+from ..networks.backbones import Backbone, as_maps, pool
 
 #: Channels shown of each stage; side of their maps, and what lies between them, in pixels.
 CHANNELS, MAP_SIDE, MAP_GAP = 6, 42, 3
@@ -35,7 +35,7 @@ def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], 
         For each stage `name`, `shape` ([C, H, W]) and `picture`: its most active channels side by
         side, as a data URI.
     features : np.ndarray
-        float32 (C,): the activations after the last stage, averaged over the picture.
+        float32 (C,): the activations after the last stage, pooled.
     """
     device = next(network.parameters()).device
     modes = {module: module.training for module in network.modules()}
@@ -45,9 +45,10 @@ def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], 
         maps = []
         for name, stage in network.stages.named_children():
             x = stage(x)
-            shown = strip(x[0].float().cpu().numpy())
-            maps.append({"name": name, "shape": list(x.shape[1:]), "picture": data_uri(shown)})
-        return maps, x[0].float().mean((1, 2)).cpu().numpy()
+            places = as_maps(x.float().cpu())
+            shown = strip(places[0].numpy())
+            maps.append({"name": name, "shape": list(places.shape[1:]), "picture": data_uri(shown)})
+        return maps, pool(x.float(), network.spec.tokens)[0].cpu().numpy()
     finally:
         for module, training in modes.items():
             module.training = training

@@ -12,7 +12,7 @@ from ..data.photo import decode_photo
 from ..data.sets import ImageSet, ImageSplits
 from ..networks.backbones import Backbone
 from ..networks.heads import TransferModel
-from ..training.batches import input_size, size_as_trained
+from ..networks.preprocess import input_size, size_as_trained
 from ..training.evaluate import predict
 from . import inside
 from .assets import CourseWidget, join_scripts, join_styles

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..base.process import keep_freed_memory, pick_device
-from ..networks.backbones import StagedNetwork
+from ..networks.backbones import StagedNetwork, as_maps
 
 #: Pictures in a batch whose time is taken, and how often, after one run that warms up.
 _BATCH, _RUNS = 4, 3
@@ -53,7 +53,7 @@ def describe(network: StagedNetwork, size: int) -> dict:
                 "batch_norm": any(isinstance(m, _BatchNorm) for m in stage.modules()),
                 "macs": _macs(copied, x),
                 "entry": _macs(copied, x, "to the input") - _macs(copied, x, "to the weights"),
-                "output": list(y.shape[1:]),
+                "output": list(as_maps(y).shape[1:]),
                 "kept": (_kept_bytes(copied, torch.cat([x, x]), is_last) - once) // len(x),
             }
         )

@@ -1,0 +1,154 @@
+"""Files of the cache: which ones are its own, how they are put in place, when they may go."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from .shards import ENDING, CacheError, reading
+
+MANIFEST = "manifest.json"
+OLD_ENDING = ".npy"  # of the shards of earlier versions
+LAST_USED = "last-used"
+STALE_SECONDS = 3600
+# Only what is named so is the cache's to remove: people put files of their own anywhere.
+FOLDER_NAME = re.compile(r".+-.+-[0-9]+px-[0-9a-f]{20}")
+FILE_NAME = re.compile(
+    rf"shard-[0-9a-f]{{32}}(?:{re.escape(ENDING)}|{re.escape(OLD_ENDING)})|{re.escape(MANIFEST)}|{re.escape(LAST_USED)}"
+    r"|\..+-[0-9]+-[0-9a-f]{12}\.tmp"
+)
+
+
+class CacheFullError(CacheError):
+    """No space is left for the cache."""
+
+
+class CacheReadOnlyError(CacheError):
+    """The folder of the cache cannot be written."""
+
+
+def own_files(directory: Path, ending: str = "") -> list[Path]:
+    """The files that a store made in a folder, sorted; none where there is no folder."""
+    try:
+        with reading(directory):
+            paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(p for p in paths if FILE_NAME.fullmatch(p.name) and p.name.endswith(ending))
+
+
+def discard(paths: Iterable[Path]) -> None:
+    """Remove damaged files.
+
+    Raises
+    ------
+    CacheReadOnlyError
+        Where one stays: it would be found and passed over each time.
+    """
+    for path in paths:
+        unlink(path)
+        if path.exists():
+            raise CacheReadOnlyError(
+                f"{path} is damaged and cannot be removed, as {path.parent} cannot be "
+                "written. Name another folder with cache_dir=… or TLCOURSE_DATA"
+            )
+
+
+def debris(directory: Path) -> list[Path]:
+    """Temporary files whose writers are dead."""
+    return [path for path in own_files(directory, ".tmp") if _is_stale(path)]
+
+
+def writers(directory: Path) -> list[Path]:
+    """Temporary files of processes that live."""
+    return [path for path in own_files(directory, ".tmp") if not _is_stale(path)]
+
+
+def remove_debris(directory: Path) -> None:
+    """Remove temporary files whose writers are dead."""
+    for path in debris(directory):
+        unlink(path)
+
+
+class Temporary:
+    """A new temporary path in a folder that is made if needed; whatever happens, it is gone after.
+
+    Errors of the system on the way are explained.
+    """
+
+    def __init__(self, directory: Path):
+        owner = f"{platform.node() or 'here'}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.path = directory / f".{owner}.tmp"
+
+    def __enter__(self) -> Path:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _explained(error, self.path.parent) from error
+        return self.path
+
+    def __exit__(self, kind, error, traceback):
+        unlink(self.path)
+        if isinstance(error, OSError) and not isinstance(error, CacheError):
+            raise _explained(error, self.path.parent) from error
+
+
+def _explained(error: OSError, directory: Path) -> CacheError:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return CacheFullError(
+            f"no space is left for activations in {directory}; those computed so far are kept. "
+            "Free some space (tlcourse cache list, tlcourse cache clear), or name a folder on "
+            "another disk with cache_dir=… or TLCOURSE_DATA, and run it again"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return CacheReadOnlyError(
+            f"activations cannot be written to {directory} ({error.strerror}). Name a folder you "
+            "may write to with cache_dir=… or TLCOURSE_DATA, or train with cache=False"
+        )
+    return CacheError(f"activations could not be written to {directory}: {error}")
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    try:
+        os.replace(temporary, path)
+    except PermissionError:
+        # Windows does not replace a file that is mapped; if it is there, its name says it is equal.
+        if path.name == MANIFEST or not path.exists():
+            raise
+    if os.name == "posix":  # the rename itself reaches the disk with its folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _is_stale(path: Path) -> bool:
+    try:
+        old = time.time() - path.stat().st_mtime > STALE_SECONDS
+    except FileNotFoundError:
+        return False
+    node, _, rest = path.name[1:].rpartition("-")[0].rpartition("-")
+    # On Windows, os.kill would end the process that it is to ask for.
+    if os.name != "posix" or node != (platform.node() or "here") or not rest.isdecimal():
+        return old
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, under another user
+        pass
+    return old
+
+
+def unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # mapped by another process on Windows, or a read-only folder
+        pass

@@ -1,0 +1,68 @@
+"""What a network makes of one fixed photograph: an identity that no description gives.
+
+Layers are described by their names, options and weights, but what they do also hangs on flags that
+`repr` does not print, on hooks, on a `forward` replaced by hand, on code of one's own. So the rows
+of a fixed picture, decoded and computed like any other, are kept in each shard, and a shard is read
+where they are the same now. They see other versions of PyTorch and Pillow too, where these change
+the numbers by more than rounding.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from ..data.photo import decode_photo
+from ..networks.preprocess import Augment, Preprocess
+from .engines import TOLERANCE, Frozen, PyTorchEngine
+from .shards import relative_difference
+
+PICTURE = Path(__file__).with_name("probe.jpg")
+# Random changes are drawn as often, so that those which are made now and then show.
+DRAWS = 4
+
+
+def probe_pixels(
+    preprocess: Preprocess, augment: Augment | None = None, seed: int = 0
+) -> np.ndarray:
+    """What the network is shown: uint8 (1, size, size, 3), or of `DRAWS` views where augmented."""
+    image = decode_photo(PICTURE.read_bytes(), PICTURE, at_least=preprocess.at_least)
+    if augment is None:
+        return np.stack([preprocess.pixels(image)])
+    generators = (np.random.default_rng([seed, draw]) for draw in range(DRAWS))
+    return np.stack([preprocess.pixels(augment(image, rng)) for rng in generators])
+
+
+class Probe:
+    """The probe picture and the function that it is put to.
+
+    Parameters
+    ----------
+    stages, preprocess, pooled, augment, seed
+        As in `cache_activations`; the stages are copied.
+
+    Attributes
+    ----------
+    rows : np.ndarray
+        float32 (p, …): by plain PyTorch on the CPU, whatever computes the other rows.
+    """
+
+    def __init__(
+        self,
+        stages: nn.Sequential,
+        preprocess: Preprocess,
+        pooled: bool,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ):
+        self._engine = PyTorchEngine(Frozen(stages, preprocess, pooled), fold=False)
+        self._pixels = probe_pixels(preprocess, augment, seed)
+        self.rows = self._engine(self._pixels)
+
+    def is_repeatable(self) -> bool:
+        """Whether the same pictures, in other company, give the same rows once more."""
+        others = 255 - self._pixels[:1]
+        again = self._engine(np.concatenate([others, self._pixels]))[1:]
+        return relative_difference(again, self.rows) <= TOLERANCE

@@ -1,0 +1,75 @@
+"""The sub-commands about pages: `demo`, `site` and `export`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from ..base.paths import user_path
+from .commands import command, whole
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=8866, help="0: a free one (default: %(default)s)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address only")
+
+
+@command("demo", "one page for the front of a classroom, on this machine only", _demo_arguments)
+def demo(chosen: argparse.Namespace) -> int:
+    from .demo import serve_classroom
+
+    serve_classroom(chosen.port, browser=not chosen.no_browser)
+    return 0
+
+
+def _site_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="a folder of pages, such as the built site")
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=8000, help="0: a free one (default: %(default)s)"
+    )
+
+
+@command("site", "show a folder of pages, on this machine only", _site_arguments)
+def site(chosen: argparse.Namespace) -> int:
+    from .serve import serve_folder
+
+    serve_folder(chosen.folder, chosen.port)
+    return 0
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", type=user_path, help="a model's file, or the folder that `tlcourse train` wrote"
+    )
+    parser.add_argument(
+        "--output",
+        type=user_path,
+        help="folder for the export (default: `export` beside the model)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+
+
+@command("export", "write a trained model as ONNX and as a page for browsers", _export_arguments)
+def export(chosen: argparse.Namespace) -> int:
+    from ..networks.saving import load_model
+    from ..portable.page import FILES, export
+
+    path = chosen.model / "model.safetensors" if chosen.model.is_dir() else chosen.model
+    folder = chosen.output or path.parent / "export"
+    card = _measured(path.with_name("result.json"))
+    export(load_model(path), folder, card=card, force=chosen.force)
+    print(f"{' and '.join(FILES)} are in {folder}. Open {folder / 'index.html'} in a browser.")
+    return 0
+
+
+def _measured(path: Path) -> dict[str, str]:
+    """What `tlcourse train` found out about the model, for its card."""
+    if not path.is_file():
+        return {}
+    result = json.loads(path.read_text(encoding="utf-8"))
+    low, high = result["interval_95"]
+    return {
+        "accuracy": f"{result['accuracy']:.1%} on {result['pictures']} pictures that it had not "
+        f"seen (95 % interval {low:.1%} to {high:.1%})"
+    }

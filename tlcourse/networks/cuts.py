@@ -1,0 +1,127 @@
+"""Cut networks into stages: for each family by hand, for any other by a rule that is then checked.
+
+Each function here takes the name of an architecture and the weights' state (None: random weights),
+and returns the stages, names to lists of modules, and the classifier.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from torch import nn
+
+from .backbones import Parts
+
+
+def _classifier(*layers: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers)
+
+
+def lite(architecture: str, state: Mapping | None) -> Parts:
+    """EfficientNet-Lite: a stage for each group of blocks, and one for the last convolution."""
+    net = timm.create_model(architecture, pretrained=False)
+    if state is not None:
+        net.load_state_dict(_timm_names(state, [len(stage) for stage in net.blocks]))
+    stages = {"stem": [net.conv_stem, net.bn1]}
+    stages |= {f"stage{i}": list(blocks) for i, blocks in enumerate(net.blocks, 1)}
+    stages["stage8"] = [net.conv_head, net.bn2]
+    return stages, _classifier(net.classifier)
+
+
+def _timm_names(state: Mapping, blocks_per_stage: list[int]) -> dict:
+    """Rename the entries of the packaged weights to timm's names; loading checks the result."""
+    place = [(s, b) for s, count in enumerate(blocks_per_stage) for b in range(count)]
+    top = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+    top["_fc"] = "classifier"
+    # The first stage has no expanding convolution, so its layers count from the next one.
+    plain = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    expand = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw"}
+    expand |= {"_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"}
+    renamed = {}
+    for name, value in state.items():
+        if match := re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name):
+            stage, block = place[int(match[1])]
+            layer = (plain if stage == 0 else expand)[match[2]]
+            renamed[f"blocks.{stage}.{block}.{layer}.{match[3]}"] = value
+        else:
+            layer, _, leaf = name.partition(".")
+            renamed[f"{top[layer]}.{leaf}"] = value
+    return renamed
+
+
+def resnet(architecture: str, state: Mapping | None) -> Parts:
+    """A ResNet of torchvision."""
+    net = getattr(torchvision.models, architecture)(weights=None)
+    if state is not None:
+        net.load_state_dict(state)
+    stages = {"stem": [net.conv1, net.bn1, net.relu, net.maxpool]}
+    stages |= {f"stage{i}": list(getattr(net, f"layer{i}")) for i in range(1, 5)}
+    return stages, _classifier(net.fc)
+
+
+def features(architecture: str, state: Mapping | None) -> Parts:
+    """A network of torchvision that is one list of `features`."""
+    net = getattr(torchvision.models, architecture)(weights=None)
+    if state is not None:
+        net.load_state_dict(state)
+    names = ["stem", *(f"stage{i}" for i in range(1, len(net.features)))]
+    stages = {name: [module] for name, module in zip(names, net.features, strict=True)}
+    return stages, _classifier(*net.classifier)
+
+
+def inception(architecture: str, state: Mapping | None) -> Parts:
+    """Inception v3 of torchvision: a stage for each of its mixed blocks."""
+    # The auxiliary classifier helped its training only; without `transform_input`, pictures are
+    # normalised once, by this network's own mean and standard deviation of 0.5.
+    net = torchvision.models.inception_v3(
+        weights=None, init_weights=False, transform_input=False, aux_logits=state is not None
+    )
+    if state is not None:
+        net.load_state_dict(state)
+    children = {n: m for n, m in net.named_children() if n not in ("AuxLogits", "avgpool")}
+    mixed = [name for name in children if name.startswith("Mixed")]
+    stages = {"stem": [m for n, m in children.items() if n.startswith(("Conv2d", "maxpool"))]}
+    stages |= {f"stage{i}": [children[name]] for i, name in enumerate(mixed, 1)}
+    return stages, _classifier(net.dropout, net.fc)
+
+
+def squeezenet(architecture: str, state: Mapping | None) -> Parts:
+    """SqueezeNet 1.1: a stage for each fire module; it has no batch norm.
+
+    The state is that of the package `ndf`: for each layer its kernels, height x width x in x out,
+    and its biases.
+    """
+    net = getattr(torchvision.models, architecture)(weights=None)
+    # These weights were trained on pictures padded by one on all sides, and with pooling that stays
+    # within the maps; torchvision's pad none, and pool over the edge.
+    net.features[0].padding = (1, 1)
+    for layer in net.features:
+        if isinstance(layer, nn.MaxPool2d):
+            layer.ceil_mode = False
+    last = nn.Linear(512, 1000)  # the mean of a 1 x 1 convolution's outputs is that of its inputs'
+    fires = [i for i, layer in enumerate(net.features) if hasattr(layer, "squeeze")]
+    if state is not None:
+        _fill(net.features[0], state["conv1"])
+        for number, i in enumerate(fires, 2):
+            fire = net.features[i]
+            _fill(fire.squeeze, state[f"fire{number}/squeeze1x1"])
+            _fill(fire.expand1x1, state[f"fire{number}/expand1x1"])
+            _fill(fire.expand3x3, state[f"fire{number}/expand3x3"])
+        _fill(last, state["conv10"])
+    stages = {"stem": list(net.features[: fires[0]])}
+    for number, (before, i) in enumerate(zip([fires[0] - 1, *fires], fires, strict=False), 1):
+        stages[f"stage{number}"] = list(net.features[before + 1 : i + 1])
+    return stages, _classifier(net.classifier[0], last)
+
+
+def _fill(layer: nn.Module, arrays: Sequence[np.ndarray]) -> None:
+    """Copy kernels (height x width x in x out) and biases, NumPy arrays, into a layer."""
+    kernels, biases = (torch.from_numpy(array) for array in arrays)
+    with torch.no_grad():
+        layer.weight.copy_(kernels.permute(3, 2, 0, 1).reshape(layer.weight.shape))
+        layer.bias.copy_(biases)
