@@ -15,7 +15,7 @@
 # PYTHON=...      the Python (3.11 or newer) from which the environment is made
 # VENV=...        the environment, .venv if not said
 # LAB_ARGS=...    more options for `tlcourse lab`, as in `make lab LAB_ARGS="03 --no-browser"`
-# DEMO_ARGS=...   more options for Voila, as in `make demo DEMO_ARGS="--port=9000 --theme=dark"`
+# DEMO_ARGS=...   more options for `tlcourse demo`, as in `make demo DEMO_ARGS="--port 9000"`
 # BENCH_ARGS=...  figures and options for the benchmarks, as in `make bench BENCH_ARGS=network`
 # PYTEST_ARGS=... more options for pytest, as in `make test PYTEST_ARGS="-k freezing"`
 
@@ -71,11 +71,10 @@ book: $(VENV)/.book$(CPU_STAMP)
 	$(BIN)/python book/build.py --quiet
 
 demo: $(VENV)/.lab$(CPU_STAMP)
-	JUPYTER_PATH=demo $(BIN)/voila demo/classroom.ipynb --template=classroom --Voila.ip=127.0.0.1 \
-		--preheat_kernel=True --pool_size=1 $(DEMO_ARGS)
+	$(BIN)/tlcourse demo $(DEMO_ARGS)
 
 serve-book:
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/book/_build/html 8000
+	$(BIN)/tlcourse site build/book/_build/html
 
 wall: $(VENV)/.lab$(CPU_STAMP)
 	$(BIN)/tlcourse wall build

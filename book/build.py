@@ -7,6 +7,7 @@ nothing is fetched. Files that did not change are left alone, so that a second b
 """
 
 import argparse
+import ast
 import json
 import os
 import re
@@ -15,6 +16,8 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+
+from landing import cards, hero
 
 BOOK = Path(__file__).resolve().parent
 REPOSITORY = BOOK.parent
@@ -52,9 +55,21 @@ def stage(folder: Path) -> None:
             staging.write(path.relative_to(BOOK).as_posix(), path.read_bytes())
     for path in sorted((REPOSITORY / "docs" / "images").glob("*.png")):
         staging.write(f"images/{path.name}", path.read_bytes())
+    favicon = REPOSITORY / "tlcourse" / "app" / "favicon.svg"
+    for name, path in (("favicon.svg", favicon), ("logo.svg", BOOK / "assets" / "logo.svg")):
+        staging.write(name, path.read_bytes())
+    lessons = []
     for path in sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        staging.text(f"notebooks/{path.name}", json.dumps(with_help(notebook, path.name[:2])))
+        lessons.append((path.stem, notebook))
+        shown = with_folds(with_help(notebook, path.name[:2]))
+        staging.text(f"notebooks/{path.name}", json.dumps(shown))
+    page = (BOOK / "index.md").read_text(encoding="utf-8")
+    for mark, text in (("hero", hero(lessons)), ("cards", cards(lessons, staging.write))):
+        # Of its own, so that what the notebooks say is not read as Markdown.
+        staging.text(f"{mark}.html", text)
+        page = page.replace(f"<!-- {mark} -->", f"```{{raw}} html\n:file: {mark}.html\n```")
+    staging.text("index.md", page)
     staging.text("results.md", results_page((BOOK / "results.md").read_text(encoding="utf-8")))
     staging.drop_the_rest()
 
@@ -79,6 +94,29 @@ def with_help(notebook: dict, number: str) -> dict:
     return notebook | {"cells": cells}
 
 
+def with_folds(notebook: dict) -> dict:
+    """Fold the code of cells that only set up or only draw; a click shows it."""
+    cells = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and _is_aside("".join(cell["source"]), cell["metadata"]):
+            tags = [*cell["metadata"].get("tags", []), "hide-input"]
+            cell = cell | {"metadata": cell["metadata"] | {"tags": tags}}
+        cells.append(cell)
+    return notebook | {"cells": cells}
+
+
+def _is_aside(source: str, metadata: dict) -> bool:
+    if "parameters" in metadata.get("tags", []):
+        return True
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:  # a command for the notebook, such as %timeit
+        return False
+    if any(isinstance(one, ast.Import | ast.ImportFrom) for one in statements):
+        return not re.search(r"^(class|def) ", source, re.M)
+    return "plots.show(" in source and not re.search(r"\btl\.(?!count_parameters)", source)
+
+
 def folded(exercise) -> str:
     """The hints and the solution of an exercise as drop-downs."""
     hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, 1))
@@ -86,17 +124,21 @@ def folded(exercise) -> str:
     return (
         f":::{{dropdown}} Hints: {exercise.title}\n{hints}\n:::\n\n"
         f":::{{dropdown}} One solution: {exercise.title}\n"
-        f"{fence}python\n{exercise.reference.strip()}\n{fence}\n:::"
+        f"{fence}python\n{exercise.reference.strip()}\n{fence}\n\n{exercise.explanation}\n:::"
     )
 
 
 def results_page(page: str) -> str:
     """Fill in the tables of measured results, each with the command that makes its rows."""
-    from tlcourse.results import load_results, results_file, summarise
+    from tlcourse.results import ResultsError, load_results, summarise
 
     tables = []
-    if results_file().is_file():
-        for dataset in sorted({row["dataset"] for row in load_results()}):
+    try:
+        stored = load_results()
+    except ResultsError as error:
+        print(f"No measured tables: {error}", file=sys.stderr)
+    else:
+        for dataset in sorted({row["dataset"] for row in stored}):
             tables.append(f"## {TITLES.get(dataset, dataset)}\n")
             rows = summarise(load_results(dataset=dataset), by=("strategy", "train_per_class"))
             amounts = sorted({row["train_per_class"] for row in rows}, key=_amount)
@@ -140,8 +182,11 @@ def build(source: Path, quiet: bool) -> int:
     ).returncode
     html = BUILD / "_build" / "html"
     if status == 0:
-        for private in (html / "_sources",):
-            shutil.rmtree(private / "extension", ignore_errors=True)
+        shutil.rmtree(html / "_sources" / "extension", ignore_errors=True)
+        for unused in (html / "_static").glob("scripts/fontawesome.js*"):
+            unused.unlink()
+        shutil.rmtree(html / "_static" / "vendor" / "fontawesome", ignore_errors=True)
+        shutil.copytree(source / "images", html / "_images", dirs_exist_ok=True)
         print(f"The site is in {html.relative_to(REPOSITORY)}: open index.html, or make serve-book")
     return status
 

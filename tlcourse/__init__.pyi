@@ -5,6 +5,7 @@ from .advice.advise import advise as advise
 from .advice.probe import distinct_per_class as distinct_per_class
 from .base.claims import claim as claim
 from .base.errors import CourseError as CourseError
+from .base.lesson import lesson_setup as lesson_setup
 from .base.paths import data_root as data_root
 from .base.process import (
     keep_freed_memory as keep_freed_memory,
@@ -12,6 +13,7 @@ from .base.process import (
 )
 from .data.catalog import load_dataset as load_dataset
 from .data.drawn.pets import draw_pet as draw_pet
+from .data.export import write_pictures as write_pictures
 from .data.folders import BadFilesWarning as BadFilesWarning
 from .data.photo import read_photo as read_photo
 from .data.sets import (

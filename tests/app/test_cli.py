@@ -263,6 +263,16 @@ def test_lab_listens_on_this_machine_only_and_keeps_its_token():
     assert not [word for word in words if "token" in word or "password" in word]
 
 
+def test_lab_asks_no_other_machine_for_news(tmp_path, monkeypatch):
+    labapp = pytest.importorskip("jupyterlab.labapp", reason="jupyterlab is not installed")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb")
+    app = labapp.LabApp()
+    app.parse_command_line([word for word in words if word.startswith("--LabApp")])
+    assert app.news_url is None
+    assert app.check_for_updates_class.__name__ == "NeverCheckForUpdate"
+
+
 def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["lab"]) == 2

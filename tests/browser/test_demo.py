@@ -1,118 +1,134 @@
-"""The classroom demo, served by Voila as `make demo` does."""
+"""The classroom page, served as `make demo` does, in a browser."""
 
 import os
 import re
-import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-pytest.importorskip("voila", reason="voila is not installed")
+pytest.importorskip("tornado", reason="tornado is not installed")
+
+SIZES = [(1366, 768), (1920, 1080)]
 
 
 @pytest.fixture(scope="module")
 def demo(repository, tmp_path_factory):
-    """Address of the running demo."""
-    makefile = (repository / "Makefile").read_text(encoding="utf-8")
-    recipe = makefile.replace("\\\n", " ").replace("$(DEMO_ARGS)", "")
-    path, line = re.search(r"JUPYTER_PATH=(\w+) \$\(BIN\)/voila (.*)$", recipe, re.M).groups()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("voila")
-    private = {f"JUPYTER_{kind}_DIR": str(home / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    log = (home / "log").open("w")
-    options = [*shlex.split(line), "--no-browser", f"--port={port}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voila", *options],
-        cwd=repository,
-        env=os.environ | private | {"JUPYTER_PATH": path, "PYTHONFAULTHANDLER": "1"},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}/"
+    """Address of the running page, with its token, and the server's process."""
+    log = tmp_path_factory.mktemp("demo") / "log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "tlcourse", "demo", "--port", "0", "--no-browser"],
+            cwd=repository,
+            env=os.environ | {"PYTHONPATH": str(repository)},
+            stdout=stream,
+            stderr=stream,
+        )
     try:
-        _wait_for(url, process, Path(log.name))
-        yield url
+        deadline = time.monotonic() + 240  # it imports PyTorch and draws pictures first
+        while not (found := re.search(r"http://\S+", log.read_text())):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield found[0], process
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(20)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
-        log.close()
+            process.kill()
+            process.wait()
 
 
-def _wait_for(url, process, log):
-    """Wait until the server answers; otherwise say where its threads stand."""
-    directly = build_opener(ProxyHandler({}))  # whatever proxy the environment names
-    deadline = time.monotonic() + 300  # it imports PyTorch and starts a kernel first
-    while True:
-        try:
-            directly.open(f"{url}voila/static/", timeout=5).close()
-            return
-        except HTTPError:  # it answers
-            return
-        except OSError as e:  # it refuses, or takes its time
-            problem = e
-        if process.poll() is not None or time.monotonic() > deadline:
-            if process.poll() is None:
-                process.send_signal(signal.SIGABRT)
-                process.wait(30)
-            pytest.fail(f"{url}: {problem!r}\n{log.read_text()}")
-        time.sleep(0.3)
+def open_demo(page, demo, size=SIZES[0]):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(demo[0])
+    page.locator(".tlc").wait_for(timeout=60_000)
+    page.wait_for_function("() => !document.querySelector('.go').disabled", timeout=60_000)
 
 
-def open_demo(page, url):
-    page.set_viewport_size({"width": 1400, "height": 1000})
-    page.goto(url, timeout=240_000)
-    page.locator(".tlw").wait_for(timeout=240_000)
-    train = page.get_by_role("button", name="Train", exact=True)
-    train.wait_for(timeout=60_000)
-    page.wait_for_function("() => !document.querySelector('.tlx-go').disabled", timeout=60_000)
-
-
-def train(page, runs):
-    """Press Train and wait; returns the line about the last of `runs` runs."""
-    page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_function(
-        "runs => document.querySelectorAll('.tlx-runs li').length === runs &&"
-        "!document.querySelector('.tlx-runs li:last-child').textContent.includes('training,') &&"
-        "!document.querySelector('.tlx-go').disabled",
-        arg=runs,
-        timeout=180_000,
-    )
-    assert page.locator(".tlx-problem").text_content() == ""
-    return page.locator(".tlx-runs li").last.inner_text()
+SMALL_TEXTS = """
+() => [...document.querySelectorAll('.tlc *')]
+  .filter((e) => !e.children.length && e.textContent.trim() && e.getClientRects().length
+    && !e.closest('.tlw-spoken, dialog, option, h1'))
+  .map((e) => {
+    const size = parseFloat(getComputedStyle(e).fontSize);
+    const svg = e.ownerSVGElement;
+    const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    return [e.textContent, size * scale];
+  })
+  .filter(([, size]) => size < 17.9)
+"""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_visitors_train_and_compare(demo, page, chromium):
-    open_demo(page, demo)
-    assert "best validation accuracy" in train(page, 1)
-    page.get_by_role("button", name="Last 2").click()
-    assert "last_2, pets, 10 a class" in train(page, 2)
-    assert page.locator("polyline.validation").count() == 2
-    other = chromium.new_context().new_page()
-    open_demo(other, demo)
-    assert other.locator(".tlx-runs li").count() == 0, "each visitor has runs of their own"
-    other.get_by_label("Data set").select_option("digits")
-    other.wait_for_function(
-        "() => document.querySelector('.tlx').textContent.includes('linear, 10 classes')"
+@pytest.mark.parametrize("size", SIZES)
+def test_it_is_one_screen_that_the_last_row_can_read(demo, page, size):
+    open_demo(page, demo, size)
+    wider, taller = page.evaluate(
+        "[document.documentElement.scrollWidth - innerWidth,"
+        "document.documentElement.scrollHeight - innerHeight]"
     )
-    assert "linear_probe, digits, 10 a class" in train(other, 1)
-    other.context.close()
-    open_demo(page, demo)
-    assert "best validation accuracy" in train(page, 1)
+    assert wider <= 0 and taller <= 0
+    assert page.evaluate(SMALL_TEXTS) == []
+    assert page.locator(".unseen img").count() == 9
     assert page.errors == [] and page.strangers == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_is_shown_kept_over_a_reload_and_not_shown_to_others(demo, page, chromium):
+    open_demo(page, demo)
+    page.locator(".go").click()
+    page.wait_for_function(
+        "() => document.querySelector('.go').textContent === 'Train'"
+        "&& document.querySelectorAll('.tlc-race polyline').length === 1",
+        timeout=240_000,
+    )
+    assert re.fullmatch(r"\d+ of 100 right", page.locator(".big").inner_text())
+    assert page.locator(".unseen figure[data-right='true']").count() > 3
+    page.reload()
+    page.locator(".tlc-race polyline").wait_for(timeout=60_000)
+    other = chromium.new_context().new_page()
+    began = time.monotonic()
+    open_demo(other, demo)
+    waited = time.monotonic() - began
+    assert other.locator(".tlc-race polyline").count() == 0, "each visitor has runs of their own"
+    assert waited < 15  # three seconds on a machine that does nothing else
+    other.context.close()
+    assert page.errors == [] and page.strangers == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_memory_is_flat_over_twenty_reloads(demo, page):
+    status = f"/proc/{demo[1].pid}/status"
+    if not os.path.exists(status):
+        pytest.skip("the memory of another process is read from /proc")
+
+    def megabytes():
+        with open(status) as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) / 1024
+
+    for _ in range(3):
+        open_demo(page, demo)
+    before = megabytes()
+    for _ in range(20):
+        page.reload()
+        page.locator(".tlc").wait_for(timeout=60_000)
+    assert megabytes() < before + 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_script_goes_on_by_one_click_a_step(demo, page):
+    open_demo(page, demo)
+    page.get_by_role("button", name="Begin").click()
+    assert "1 of 6" in page.locator(".tlc-script").inner_text()
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_function("() => document.querySelector('.go').textContent !== 'Train'")
+    pressed = page.locator(".plan[aria-pressed='true']")
+    assert "From nothing" in pressed.inner_text()
+    assert page.get_by_role("button", name="Next").is_disabled(), "the run is waited for"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from painted import fill, paint
 from PIL import Image
 
 from tlcourse.base.errors import CourseError
@@ -20,23 +21,6 @@ from tlcourse.data.folders import BadFilesWarning
 from tlcourse.data.photo import PhotoError
 from tlcourse.data.sets import DatasetError
 from tlcourse.data.splits import SplitError, clusters, divide, draw_per_class
-
-
-def paint(path, number):
-    """Save a small picture; another number gives another content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(number).integers(0, 255, (6, 6, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-
-
-def fill(folder, counts, first=0):
-    """Make ``folder/<class>/<i>.png`` for a dict of counts; return the next free number."""
-    for name, count in counts.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(count):
-            paint(folder / name / f"{i:03d}.png", first)
-            first += 1
-    return first
 
 
 def parts(splits):
@@ -576,6 +560,54 @@ def test_draws_are_nested_and_seeded():
     draws = [draw_per_class(labels, n, "ab", seed=0, what="train") for n in (5, 10, 40)]
     assert set(draws[0]) < set(draws[1]) < set(draws[2])
     assert draws[0].tolist() != draw_per_class(labels, 5, "ab", seed=1, what="train").tolist()
+
+
+def test_the_reason_is_given_where_a_class_is_lost(tmp_path):
+    fill(tmp_path, {"cat": 3})
+    (tmp_path / "dog").mkdir()
+    for i in range(3):
+        (tmp_path / "dog" / f"{i}.jpg").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with (
+        pytest.warns(BadFilesWarning),
+        pytest.raises(DatasetError, match="single class, 'cat'.*dog: all 3 left out.*Git LFS"),
+    ):
+        load_dataset(tmp_path)
+
+
+def test_wide_pictures_are_noted(tmp_path):
+    for label in ("a", "b"):
+        for i in range(4):
+            path = tmp_path / label / f"{i}.png"
+            path.parent.mkdir(exist_ok=True)
+            values = np.random.default_rng([ord(label), i]).integers(0, 900, (6, 6))
+            Image.fromarray(values.astype(np.uint16)).save(path)
+    assert "8 pictures have more than 8 bits" in load(tmp_path).describe()
+
+
+def test_a_folder_with_the_name_of_a_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "digits", {"a": 3, "b": 3})
+    assert "for the folder of that name here, give ./digits" in load_dataset("digits").describe()
+    for path in ("./digits", Path("digits")):
+        assert load(path).classes == ("a", "b")
+
+
+def test_a_folder_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    fill(tmp_path / "mine", {"a": 3, "b": 3})
+    assert load("~/mine").classes == ("a", "b")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, np.zeros(3)])
+def test_what_is_no_path_is_called_by_its_type(wrong):
+    with pytest.raises(DatasetError, match=type(wrong).__name__):
+        load_dataset(wrong)
+
+
+def test_options_that_there_are_not():
+    with pytest.raises(DatasetError, match="no option batch_size"):
+        load_dataset("digits", batch_size=4)
 
 
 # The data folder

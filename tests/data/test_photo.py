@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from tlcourse.base.errors import CourseError
 from tlcourse.data.photo import (
@@ -17,7 +17,7 @@ from tlcourse.data.photo import (
     PhotoError,
     check_photo,
     decode_photo,
-    find_photos,
+    inspect_photo,
     read_bytes,
     read_photo,
 )
@@ -70,7 +70,6 @@ def test_ordinary_files_and_names(tmp_path, name):
     image = read_photo(tmp_path / name)
     assert image.mode == "RGB" and image.size == (40, 30)
     assert check_photo(tmp_path / name) is None
-    assert find_photos(tmp_path) == ([tmp_path / name], [])
 
 
 def test_cmyk(tmp_path):
@@ -97,7 +96,7 @@ def test_floating_point_greys_are_scaled(tmp_path, top):
     found = np.asarray(read_photo(tmp_path / "float.tif"))
     assert found[4, 0, 0] == 0
     assert np.all(np.diff(found[4, :, 0].astype(int)) >= 0)
-    assert found[4, -1, 0] == (255 if top <= 255 else round(255 * top / 65535))
+    assert found[4, -1, 0] == (255 if top <= 255 else round(255 * top / 4095))
 
 
 def test_transparency_lies_on_white(tmp_path):
@@ -291,14 +290,122 @@ def test_errors_cross_the_border_of_a_process(tmp_path):
     assert str(again) == str(caught.value) and again.problem == caught.value.problem
 
 
-def test_finding_files(tmp_path):
-    for name in ("b/2.JPG", "a.png", ".hidden.jpg", ".ipynb_checkpoints/c.jpg", "Thumbs.db"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        scene().save(path, "PNG")
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / "phone.HEIC").touch()
-    files, problems = find_photos(tmp_path)
-    assert files == [tmp_path / "a.png", tmp_path / "b" / "2.JPG"]
-    assert [problem.path.name for problem in problems] == ["notes.txt", "phone.HEIC"]
-    assert ".heic" in str(problems[1]) and "JPEG" in str(problems[1])
+def png_with_a_note(image, kind, data):
+    """The bytes of a PNG file with one more chunk in front of the pixels."""
+    whole = io.BytesIO()
+    image.save(whole, "PNG")
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    extra = struct.pack(">I", len(data)) + kind + data + check
+    at = whole.getvalue().index(b"IDAT") - 4
+    return whole.getvalue()[:at] + extra + whole.getvalue()[at:]
+
+
+@pytest.mark.parametrize("damage", ["checksum", "overlong text"])
+def test_damaged_notes_in_a_png_do_not_cost_the_picture(tmp_path, damage):
+    if damage == "checksum":
+        data = png_with_a_note(scene(), b"iTXt", b"comment\0").replace(b"comment", b"c0mment")
+    else:
+        data = png_with_a_note(scene(), b"zTXt", b"t\0\0" + zlib.compress(b" " * 2_000_000))
+    (tmp_path / "a.png").write_bytes(data)
+    assert check_photo(tmp_path / "a.png") is None
+    assert read_photo(tmp_path / "a.png").tobytes() == scene().tobytes()
+
+
+def test_damaged_exif_does_not_cost_the_picture(tmp_path, recwarn):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    scene().save(tmp_path / "a.jpg", exif=exif)
+    data = (tmp_path / "a.jpg").read_bytes()
+    at = data.index(b"Exif\0\0") + 14
+    (tmp_path / "a.jpg").write_bytes(data[:at] + b"\xff" * 12 + data[at + 12 :])
+    assert check_photo(tmp_path / "a.jpg") is None
+    assert sorted(read_photo(tmp_path / "a.jpg").size) == [30, 40]
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.webp"])
+def test_damage_in_the_middle_is_found(tmp_path, name):
+    noise = np.random.default_rng(0).integers(0, 255, (90, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / name)
+    data = bytearray((tmp_path / name).read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = b"\xff" * 200
+    (tmp_path / name).write_bytes(data)
+    refused(tmp_path / name, "cut short or damaged")
+
+
+def test_a_jpeg_of_a_process_that_no_decoder_knows(tmp_path):
+    scene().save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data.replace(b"\xff\xc0", b"\xff\xc3"))
+    refused(tmp_path / "a.jpg", "damaged")
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_eight_bits_in_a_wide_container_are_the_same_picture(tmp_path, dtype):
+    grey = np.asarray(scene().convert("L"))
+    Image.fromarray(grey.astype(dtype)).save(tmp_path / "wide.tif")
+    Image.fromarray(grey).save(tmp_path / "narrow.tif")
+    wide, narrow = (np.asarray(read_photo(tmp_path / f"{n}.tif")) for n in ("wide", "narrow"))
+    assert np.array_equal(wide, narrow)
+    problem, used = inspect_photo(tmp_path / "wide.tif")
+    assert problem is None and used.high <= 255 and not used.stretched
+    assert inspect_photo(tmp_path / "narrow.tif") == (None, None)
+
+
+def test_white_is_zero_is_turned_round(tmp_path):
+    """In 8 bits Pillow writes and reads such files the right way round, in 16 it does neither."""
+    grey = np.asarray(scene().convert("L"))
+    Image.fromarray(grey).save(tmp_path / "film8.tif", tiffinfo={262: 0})
+    turned = 65535 - grey.astype(np.uint16) * 257
+    Image.fromarray(turned).save(tmp_path / "film16.tif", tiffinfo={262: 0})
+    for name in ("film8.tif", "film16.tif"):
+        with Image.open(tmp_path / name) as file:
+            assert file.tag_v2[262] == 0
+        found = np.asarray(read_photo(tmp_path / name))[..., 0].astype(int)
+        assert np.abs(found - grey).max() <= 1
+
+
+def test_sixteen_bits_a_colour_of_which_the_lower_are_used(tmp_path):
+    """Pillow reads the upper eight alone: the picture would be black."""
+    rows = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(">u2")
+    lines = b"".join(b"\0" + row.tobytes() for row in rows)
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + body)
+    refused(tmp_path / "a.png", "16 bits a colour", "8 bits")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    refused(tmp_path / "pipe.jpg", "not a file")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_avif(tmp_path):
+    scene().save(tmp_path / "a.avif", quality=95)
+    found = read_photo(tmp_path / "a.avif")
+    assert np.abs(np.array(corners(found)) - np.array(corners(scene()))).max() < 16
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.jpg"])
+def test_heic_whatever_its_name(tmp_path, name):
+    heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    heif.from_pillow(scene(64, 48)).save(tmp_path / "a.heic", quality=95)
+    (tmp_path / "a.heic").rename(tmp_path / name)
+    found = read_photo(tmp_path / name)
+    assert found.size == (64, 48)
+    assert np.abs(np.array(corners(found)) - np.array(corners(scene(64, 48)))).max() < 16
+
+
+def test_a_path_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    scene().save(tmp_path / "a.png")
+    assert read_photo("~/a.png").size == (40, 30)

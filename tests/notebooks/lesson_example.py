@@ -30,7 +30,7 @@ sum_up = Exercise(
     question="What is 1 + 1?",
     hints=["Count.", "Use two fingers."],
     solution="answer = 2",
-    wrong=[],
+    explanation="One and one more.",
     check=lambda answer: None if answer == 2 else "Count again.",
 )
 ex = SimpleNamespace(q1=sum_up, q2=sum_up, q3=sum_up)"""
@@ -58,7 +58,7 @@ def example_cells():
         markdown("# An example\n\nWhat do you expect?"),
         markdown(
             "## What you will be able to do\n\n- say it\n- do it\n\n"
-            "It needs nothing and takes 5 minutes.\n\n" + _PROSE
+            "It needs nothing and takes 10 minutes.\n\n" + _PROSE
         ),
         code(_PARAMETERS, "parameters"),
         markdown("## One idea\n\n" + _PROSE),

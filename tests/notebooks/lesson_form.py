@@ -14,6 +14,9 @@ from functools import cached_property
 from pathlib import Path
 
 PARAMETERS = ("profile", "device", "dataset", "seed")
+#: How fast a learner reads prose and code, and how long an exercise takes.
+WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_AN_EXERCISE = 200, 20, 2
+MOST_MINUTES = 30
 #: Folders that exist on the machine that ran a lesson and on no other, and memory addresses.
 MACHINE = re.compile(
     r"/(?:home|Users|root|tmp|work|private|var/folders|opt|mnt)/[\w.-]+|[A-Za-z]:\\\\?Users|file://"
@@ -97,6 +100,36 @@ def words_of(markdown):
     return len(re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text))
 
 
+def minutes_of(nb):
+    """Minutes that the required part of a lesson takes to read, its exercises included.
+
+    What stands under a heading that ends in '(optional)', down to the next heading of its level or
+    above, is not counted, nor are cells that are stored folded away or taken along as a script.
+    """
+    words = lines = 0
+    optional = None  # the level of the heading that made this part optional
+    for _, cell in nb.cells:
+        if cell["cell_type"] == "markdown":
+            for part in re.split(r"^(?=#{1,6}\s)", without_fences(source(cell)), flags=re.M):
+                if heading := re.match(r"(#{1,6})\s+(.*)", part):
+                    level = len(heading[1])
+                    if optional is None or level <= optional:
+                        optional = level if heading[2].strip().endswith("(optional)") else None
+                words += words_of(part) if optional is None else 0
+        elif optional is None and not _left_out(cell["metadata"]):
+            lines += lines_of(cell)
+    exercises = {
+        name for _, cell in nb.code for name in re.findall(r"\.(q\w*)\.check", source(cell))
+    }
+    reading = words / WORDS_A_MINUTE + lines / LINES_A_MINUTE
+    return reading + MINUTES_AN_EXERCISE * len(exercises)
+
+
+def _left_out(metadata):
+    folded = metadata.get("jupyter", {}).get("source_hidden")
+    return folded or "plain-pytorch" in metadata.get("tags", [])
+
+
 def title(nb):
     """The first cell starts with the only heading of level 1."""
     first = nb.cells[0][1] if nb.cells else {"cell_type": "none", "source": ""}
@@ -107,7 +140,7 @@ def title(nb):
 
 
 def opening(nb):
-    """What one will be able to do, what it needs, how long it takes: before the first code."""
+    """What one will be able to do and what it needs: before the first code."""
     aims = nb.section("what you will be able to do")
     if aims is None:
         yield "add a heading 'What you will be able to do' with two to four bullets"
@@ -117,8 +150,20 @@ def opening(nb):
     before = "\n".join(text for i, text in nb.prose if i < first_code)
     if not re.search(r"\b(needs?|you need|prerequisites?)\b", before, re.I):
         yield "say before the first code cell what the lesson needs"
-    if not re.search(r"\b(\d+|[a-z]+) minutes\b", before, re.I):
+
+
+def duration(nb):
+    """It says how long it takes, which is what `minutes_of` says, and 30 minutes at most."""
+    first_code = nb.code[0][0] if nb.code else len(nb.cells) + 1
+    before = "\n".join(text for i, text in nb.prose if i < first_code)
+    minutes = minutes_of(nb)
+    rounded = max(5, 5 * round(minutes / 5))
+    if not (stated := re.search(r"\b(\d+) minutes\b", before)):
         yield "say before the first code cell how many minutes the lesson takes"
+    elif int(stated[1]) != rounded:
+        yield f"it says {stated[1]} minutes and takes {minutes:.0f}: say {rounded} minutes"
+    if rounded > MOST_MINUTES:
+        yield f"it takes {minutes:.0f} minutes, {MOST_MINUTES} at most: mark parts '(optional)'"
 
 
 def parameters(nb):
@@ -264,6 +309,7 @@ def compared_outputs(nb):
 RULES = (
     title,
     opening,
+    duration,
     parameters,
     stored_in_own_profile,
     cell_lengths,

@@ -72,7 +72,9 @@ BROKEN = {
     "one aim": ("opening", replace("- say it\n- do it", "- say it")),
     "five aims": ("opening", replace("- say it\n", "- say it\n- a\n- b\n- c\n")),
     "no needs": ("opening", replace("It needs nothing and", "It")),
-    "no duration": ("opening", replace("5 minutes", "a while")),
+    "no duration": ("duration", replace("10 minutes", "a while")),
+    "another duration": ("duration", replace("10 minutes", "25 minutes")),
+    "too long": ("duration", append(markdown(SENTENCE * 500))),
     "no parameters tag": ("parameters", untag),
     "a parameter missing": ("parameters", replace("\nseed = 0", "")),
     "a parameter computed": ("parameters", replace("seed = 0", "seed = int('0')")),
@@ -151,3 +153,20 @@ def test_base64_is_not_read_for_paths(example):
         "text/html", '<img alt="x" src="data:image/png;base64,' + "A" * 300 + "/mnt/AB" * 40 + '">'
     )(noisy)
     assert "no_machine_paths" not in complaints(noisy)
+
+
+def test_what_is_optional_takes_no_time(example):
+    def minutes_with(*cells):
+        longer = copy.deepcopy(example.content)
+        longer["cells"][-1:-1] = cells
+        return lesson_form.minutes_of(Notebook(example.name, longer))
+
+    before = lesson_form.minutes_of(example)
+    words = "\n\n" + "word " * 200
+    assert minutes_with(markdown("## More" + words)) == pytest.approx(before + 1, abs=0.05)
+    assert minutes_with(code("a = 1\n" * 20)) == pytest.approx(before + 1)
+    aside = markdown("## More (optional)\n\n### Within it" + words)
+    heading = markdown("## On with it")
+    assert minutes_with(aside, code("a = 1\n" * 20), heading) < before + 0.1
+    folded = code("a = 1\n" * 20) | {"metadata": {"jupyter": {"source_hidden": True}}}
+    assert minutes_with(folded, code("a = 1\n" * 20, "plain-pytorch")) == before

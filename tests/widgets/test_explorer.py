@@ -160,7 +160,6 @@ def test_freezing_the_model_while_it_trains_does_not_disturb_the_run(model, pets
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (None, "There are no pictures"),
         (lambda name, count: 1 / 0, "ZeroDivisionError: division by zero"),
         (lambda name, count: tl.load_dataset("nothing"), "nothing"),
     ],
@@ -170,7 +169,34 @@ def test_training_that_fails_ends_in_a_message(tiny, data, message):
     shown.train()
     shown.wait(60)
     assert message in shown.message and shown.run_state == "idle"
-    assert [run["state"] for run in shown.runs] == (["failed"] if data else [])
+    assert [run["state"] for run in shown.runs] == ["failed"]
+
+
+def test_without_pictures_it_trains_on_a_data_set_that_needs_no_download(tiny):
+    shown = FreezeExplorer(tiny, size=32, epochs=2)
+    assert shown.can_train
+    choose(shown, per_class=2)
+    shown.train()
+    shown.wait(200)
+    assert shown.message == "" and shown.trained.classes == ("Tigger", "Misty", "neither")
+    shown.choice = {**shown.choice, "dataset": "ants_bees"}
+    assert not shown.can_train
+    shown.train()
+    shown.wait(60)
+    assert "ants_bees is not here: choose pets or digits" in shown.message
+
+
+def test_where_no_widget_is_drawn_there_is_a_picture(model):
+    import base64
+    import io
+
+    from PIL import Image
+
+    data, _ = FreezeExplorer(model)._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    colours = {colour for _, colour in picture.convert("RGB").getcolors(10_000)}
+    assert {(86, 180, 233), (240, 160, 48), (46, 196, 154)} <= colours, "frozen, trained, new"
+    assert "run this cell" in data["text/plain"]
 
 
 def test_pictures_can_be_a_function_of_data_set_and_size(tiny, pets):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.paths import cache_root
-from ..data.photo import is_clutter
+from ..data.find import is_clutter
 from .files import (
     FILE_NAME,
     FOLDER_NAME,

@@ -7,14 +7,18 @@ Ctrl-C; 141 nobody reads what it prints, so that it stopped, done or not.
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from .. import __version__
 from ..base.errors import CourseError
 from ..base.terminal import PlainStream
-from . import commands
+
+# Importing the last two registers their commands.
+from . import commands, page_commands, picture_commands  # noqa: F401
 
 READER_GONE = 128 + 13  # as the shell says it of programs that end by SIGPIPE
 
@@ -32,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = build_parser(arguments).parse_args(arguments)
     with redirect_stdout(PlainStream(sys.stdout)):
         with redirect_stderr(PlainStream(sys.stderr, bars=True)):
-            return _carry_out(chosen)
+            with warnings.catch_warnings(), _stopped_by_signals():
+                warnings.showwarning = _say_warning
+                return _carry_out(chosen)
 
 
 def _carry_out(chosen: argparse.Namespace) -> int:
@@ -53,6 +59,29 @@ def _carry_out(chosen: argparse.Namespace) -> int:
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"Error: {error}", file=sys.stderr)
         return 2
+
+
+def _say_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Print a warning as a line of the program's own: where in the source it rose helps nobody."""
+    print(f"Note: {str(message).strip().splitlines()[0]}", file=sys.stderr)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: tidily, keeping what was learnt."""
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # signals can be caught in the main thread alone
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

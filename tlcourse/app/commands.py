@@ -6,11 +6,12 @@ A sub-command is a function that takes the parsed arguments and returns the exit
 """
 
 import argparse
-import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import CourseError
+from ..base.paths import user_path
 from .checks import refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
@@ -124,48 +125,23 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
 
 
-def _train_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folder", type=Path, help="FOLDER/<class>/ or FOLDER/{train,val,test}/<class>/"
-    )
-    parser.add_argument(
-        "--out", type=Path, help="folder for the results (default: <folder's name>-model, here)"
-    )
-    parser.add_argument(
-        "--backbone", default="efficientnet_lite0", help="network (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--size", type=whole(32), help="side of the pictures in pixels (default: the network's)"
-    )
-    parser.add_argument("--epochs", type=whole(1), default=20, help="default: %(default)s")
-    parser.add_argument(
-        "--augment",
-        action="store_true",
-        help="change the pictures at random each epoch: slow, because nothing can be cached",
-    )
-    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument(
-        "--force", action="store_true", help="replace the results of an earlier run in --out"
-    )
+def _split_folders(text: str) -> dict[str, str]:
+    """Parse ``NAME=train,OTHER=test``, or ``none``, for argparse."""
+    if text == "none":
+        return {}
+    pairs = [word.rpartition("=") for word in text.split(",")]
+    if not all(name and split for name, _, split in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like NAME=train,OTHER=test, or none")
+    return {name: split for name, _, split in pairs}
 
 
-@command("train", "train a classifier on a folder of your photographs", _train_arguments)
-def train(chosen: argparse.Namespace) -> int:
-    options = {key: value for key, value in vars(chosen).items() if key != "function"}
-    from .report import how_sure
-    from .train_folder import FILES, train_folder
-
-    print(f"Reading the pictures in {chosen.folder}", flush=True)
-    done = train_folder(**options)
-    for text in done.warnings:
-        print(f"Note: {text}", file=sys.stderr)
-    print(how_sure(done.evaluation))
-    print(f"{', '.join(FILES)} are in {done.directory}. Open {done.directory / 'report.html'}")
-    if done.history.interrupted:
-        print("Interrupted: what was learnt until then was kept.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+def add_split_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split-folders",
+        type=_split_folders,
+        metavar="NAME=SPLIT,...",
+        help="which folders hold train, validation and test where names do not tell, or none",
+    )
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -179,6 +155,8 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=about, description=about)
         action.add_argument("name", help="a data set" if name == "fetch" else "a folder")
         action.set_defaults(action=name)
+        if name == "check":
+            add_split_folders(action)
 
 
 def _whereabouts(name: str, root: Path) -> str:
@@ -189,8 +167,6 @@ def _whereabouts(name: str, root: Path) -> str:
 
 @command("data", "list data sets, fetch one, or check a folder of photographs", _data_arguments)
 def data(chosen: argparse.Namespace) -> int:
-    import warnings
-
     from ..base.paths import data_root
     from ..data.catalog import NAMES, load_dataset
     from ..data.sets import DatasetError
@@ -202,14 +178,18 @@ def data(chosen: argparse.Namespace) -> int:
         return 0
     if chosen.action == "fetch" and chosen.name not in NAMES:
         raise DatasetError(f"no data set {chosen.name!r}; there are {', '.join(NAMES)}")
-    if chosen.action == "check" and not Path(chosen.name).is_dir():
+    if chosen.action == "check" and not user_path(chosen.name).is_dir():
         raise DatasetError(
             f"{chosen.name!r} is not a folder, and check looks at a folder of photographs; a data "
             f"set ({', '.join(NAMES)}) is described by: tlcourse data fetch NAME"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # describe() lists the same files
-        splits = load_dataset(chosen.name if chosen.action == "fetch" else Path(chosen.name))
+        if chosen.action == "fetch":
+            splits = load_dataset(chosen.name)
+        else:
+            folder = user_path(chosen.name)
+            splits = load_dataset(folder, split_folders=chosen.split_folders)
     print(splits.describe())
     return 1 if splits.problems else 0
 
@@ -295,7 +275,7 @@ def _advise_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REGEX",
         help="what in a picture's path tells its source, such as the animal or the session",
     )
-    parser.add_argument("--figure", type=Path, metavar="FILE", help="save the evidence as PNG")
+    parser.add_argument("--figure", type=user_path, metavar="FILE", help="save the evidence as PNG")
     parser.add_argument("--force", action="store_true", help="replace the file of --figure")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
@@ -305,6 +285,7 @@ def _advise_arguments(parser: argparse.ArgumentParser) -> None:
 def advise(chosen: argparse.Namespace) -> int:
     from ..advice.advise import advise
     from ..advice.pictures import read_data
+    from ..base.files import write_whole
 
     if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
         raise CourseError(
@@ -320,7 +301,7 @@ def advise(chosen: argparse.Namespace) -> int:
     if chosen.figure:
         from .. import plots
 
-        chosen.figure.write_bytes(plots.png(plots.advice_evidence(found)))
+        write_whole(chosen.figure, plots.png(plots.advice_evidence(found)))
         print(f"The evidence is drawn in {chosen.figure}")
     return 0
 

@@ -1,7 +1,9 @@
 """Find the lessons and run them without a browser, with papermill: ``tlcourse run``."""
 
 import importlib.util
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,10 +15,12 @@ from urllib.parse import quote
 from tqdm.auto import tqdm
 
 from ..base.errors import CourseError
+from ..base.files import write_whole
+from ..base.lesson import PROFILES
 from ..base.paths import lessons_folder
 from ..data.catalog import NAMES
+from .trust import trust_unchanged
 
-PROFILES = ("smoke", "lesson", "full")
 #: What each lesson's first code cell, tagged ``parameters``, defines.
 PARAMETERS = ("profile", "device", "dataset", "seed")
 
@@ -218,9 +222,31 @@ def _store(notebook, path: Path) -> None:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags") and "tags" not in before[cell["id"]].metadata:
             cell.metadata.pop("tags", None)
-    beside = path.with_suffix(".ipynb.part")
-    nbformat.write(notebook, beside)
-    os.replace(beside, path)
+    _drop_unseen_widgets(notebook)
+    write_whole(path, nbformat.writes(notebook) + "\n")
+
+
+_WIDGETS = "application/vnd.jupyter.widget-{}+json"
+
+
+def _drop_unseen_widgets(notebook) -> None:
+    """Keep the state of the widgets that an output shows, and of those they refer to."""
+    stored = notebook.metadata.get("widgets", {}).get(_WIDGETS.format("state"))
+    if stored is None:
+        return
+    seen, wanted = set(), []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            view = output.get("data", {}).get(_WIDGETS.format("view"))
+            wanted += [view["model_id"]] if view else []
+    while wanted:
+        name = wanted.pop()
+        if name in stored["state"] and name not in seen:
+            seen.add(name)
+            wanted += re.findall(r"IPY_MODEL_(\w+)", json.dumps(stored["state"][name]))
+    stored["state"] = {name: stored["state"][name] for name in stored["state"] if name in seen}
+    if not seen:
+        del notebook.metadata["widgets"]
 
 
 def run_course(lessons, *, output: Path | None = None, progress: bool = True, **options):
@@ -281,6 +307,7 @@ def open_lab(lesson: Lesson, port: int | None = None, no_browser: bool = False) 
             "JupyterLab is not installed. In the course's folder: "
             'python -m pip install -c constraints.txt -e ".[lab]"'
         )
+    trust_unchanged(lesson.path.parent)
     process = subprocess.Popen(lab_command(lesson.path, port, no_browser))
     while True:
         try:
@@ -293,6 +320,9 @@ def lab_command(notebook: Path, port: int | None = None, no_browser: bool = Fals
     """Return the command that opens a lesson: loopback only, with Jupyter's own random token."""
     words = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1"]
     words += [f"--ServerApp.root_dir={notebook.parents[1]}"]
+    # No pop-up about news over the first screen, and no look for updates: nothing leaves here.
+    words += ["--LabApp.news_url=None"]
+    words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     # As the first page, not as a file to open, so that the address it prints leads there too.
     page = quote(f"/lab/tree/{notebook.parent.name}/{notebook.name}")
     words += [f"--LabApp.default_url={page}"]

@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .. import plots
+from ..base.files import write_whole
 
 _MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
 _THUMBNAIL = 240
@@ -111,10 +111,7 @@ def write_report(path: str | Path, run: Run) -> Path:
         f"<title>{title}</title><style>{_STYLE}</style></head>\n"
         f"<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
     )
-    partial = path.with_name(path.name + ".partial")
-    # A file name on disk need not be valid Unicode; it must not stop the report.
-    partial.write_bytes(document.encode("utf-8", "backslashreplace"))
-    os.replace(partial, path)
+    write_whole(path, document)
     return path
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import shlex
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,12 @@ import torch
 
 from .. import __version__
 from ..base.errors import CourseError
-from ..data.catalog import load_dataset
-from ..data.folders import SPLIT_FOLDERS, BadFilesWarning
+from ..base.files import exchanged, sweep, write_whole
+from ..base.paths import shown, user_path
+from ..data.folders import BadFilesWarning, divide_records
+from ..data.layout import scan
+from ..data.photo import PhotoError
+from ..data.photo_checks import Records
 from ..data.sets import DatasetError, ImageSplits
 from ..networks.freezing import freeze
 from ..networks.heads import TransferModel, replace_head
@@ -64,6 +69,7 @@ def train_folder(
     size: int | None = None,
     epochs: int = 20,
     augment: bool = False,
+    split_folders: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
     force: bool = False,
@@ -87,8 +93,11 @@ def train_folder(
     augment : bool
         Change the training pictures at random each epoch. That rules out the cache: every epoch
         computes everything again, which takes minutes where it would take seconds.
+    split_folders : dict, optional
+        As for `load_folder`.
     force : bool
-        Replace the results of an earlier run in `out`; other files there stay.
+        Replace the results of an earlier run in `out`, once all new ones are written; other files
+        there stay.
 
     Returns
     -------
@@ -102,41 +111,82 @@ def train_folder(
         The pictures, the network or the device cannot be used; the message says what to do.
     KeyboardInterrupt
         Interrupted before one epoch was done. Later, what was learnt is kept.
+    WriteError
+        The results cannot be written, as on a full disk; those of an earlier run stay.
     """
-    folder = Path(folder)
-    out = Path(out) if out is not None else Path.cwd() / f"{folder.resolve().name}-model"
+    folder = user_path(folder)
+    name = f"{shown(folder.resolve().name)}-model"
+    out = user_path(out) if out is not None else Path.cwd() / name
     _check_out(out, folder, force)
-    splits, notes = _load(folder, size, seed)
-    network = load_backbone(backbone)
-    model = freeze(
-        replace_head(network, splits.classes, seed=seed), through=network.stage_names[-1]
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    history = fit(
-        model,
-        splits,
-        epochs=epochs,
-        cache=not augment,
-        augment=Augment() if augment else None,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
-    if not history.rows:
-        raise KeyboardInterrupt
-    for name in FILES:  # where the rest is interrupted, no file of an earlier run stands beside
-        (out / name).unlink(missing_ok=True)
-    save_model(model, out / "model.safetensors")  # before what follows can be interrupted
-    history.save(out / "history.csv")
-    evaluation = evaluate(model, splits.test, cache=True, device=device, progress=progress)
-    if history.interrupted:
-        notes.append(f"Training was interrupted after {len(history)} of {epochs} epochs.")
-    settings = {
-        "folder": str(folder),
-        "backbone": f"{backbone} ({network.spec.origin}, {network.spec.licence})",
+    records = scan(folder, split_folders)
+    while True:
+        splits, notes = _divide(records, size, seed)
+        try:
+            network = load_backbone(backbone)
+            model = replace_head(network, splits.classes, seed=seed)
+            freeze(model, through=network.stage_names[-1])
+            history = fit(
+                model,
+                splits,
+                epochs=epochs,
+                cache=not augment,
+                augment=Augment() if augment else None,
+                seed=seed,
+                device=device,
+                progress=progress,
+            )
+            if not history.rows:
+                raise KeyboardInterrupt
+            settings = _settings(folder, splits, model, history, augment, seed)
+            settings["epochs"] = epochs
+            settings["command"] = _command(folder, backbone, size, epochs, augment, seed, device)
+            if history.interrupted:
+                notes.append(f"Training was interrupted after {len(history)} of {epochs} epochs.")
+            out.mkdir(parents=True, exist_ok=True)
+            with exchanged(out, FILES) as staging:
+                save_model(model, staging / "model.safetensors")
+                history.save(staging / "history.csv")
+                evaluation = evaluate(
+                    model, splits.test, cache=True, device=device, progress=progress
+                )
+                run = Run(
+                    title=f"{splits.name}: a classifier for {', '.join(splits.classes)}",
+                    classes=splits.classes,
+                    history=history,
+                    evaluation=evaluation,
+                    images=splits.test,
+                    reported_on=f"These are {_source_of_test(records)}; the model has not learnt "
+                    "from them, and nothing was chosen on them.",
+                    chosen_on=f"It learnt from {len(splits.train)} pictures; the epoch to keep was "
+                    f"chosen on {len(splits.validation)} others.",
+                    settings=settings,
+                    warnings=notes,
+                )
+                _save_result(staging / "result.json", run)
+                write_report(staging / "report.html", run)
+            return TrainedFolder(out, model, splits, history, evaluation, notes)
+        except PhotoError as error:
+            _leave_out(records, error)
+
+
+def _leave_out(records: Records, error: PhotoError) -> None:
+    """Take a picture that has become unreadable out of the data, to train again without it.
+
+    What was computed from the others is in the cache, so that this costs little.
+    """
+    left = [p for p in records.photos if records.folder / p.path != error.problem.path]
+    if len(left) == len(records.photos):
+        raise error
+    records.photos = left
+    records.problems.append(error.problem)
+
+
+def _settings(folder, splits, model, history, augment, seed) -> dict[str, object]:
+    return {
+        "folder": shown(folder),
+        "backbone": f"{model.spec.name} ({model.spec.origin}, {model.spec.licence})",
         "trained": "the head; all pretrained stages frozen, batch norm included",
         "size": f"{model.image_size} px",
-        "epochs": epochs,
         "augmentation": "random" if augment else "none",
         "seed": seed,
         "device": history.device,
@@ -144,24 +194,7 @@ def train_folder(
             str(len(part)) for part in (splits.train, splits.validation, splits.test)
         ),
         "versions": f"tlcourse {__version__}, torch {torch.__version__}",
-        "command": _command(folder, backbone, size, epochs, augment, seed, device),
     }
-    run = Run(
-        title=f"{splits.name}: a classifier for {', '.join(splits.classes)}",
-        classes=splits.classes,
-        history=history,
-        evaluation=evaluation,
-        images=splits.test,
-        reported_on=f"These are {_source_of_test(folder)}; the model has not learnt from them, "
-        "and nothing was chosen on them.",
-        chosen_on=f"It learnt from {len(splits.train)} pictures; the epoch to keep was chosen on "
-        f"{len(splits.validation)} others.",
-        settings=settings,
-        warnings=notes,
-    )
-    _save_result(out / "result.json", run)
-    write_report(out / "report.html", run)
-    return TrainedFolder(out, model, splits, history, evaluation, notes)
 
 
 def _check_out(out: Path, folder: Path, force: bool) -> None:
@@ -176,6 +209,8 @@ def _check_out(out: Path, folder: Path, force: bool) -> None:
         )
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; give a folder with --out")
+    if out.is_dir():
+        sweep(out)
     if out.is_dir() and any(out.iterdir()) and not force:
         raise OutputError(
             f"{out} is not empty, and nothing in it was touched. Give another folder with --out, "
@@ -188,17 +223,20 @@ def _check_out(out: Path, folder: Path, force: bool) -> None:
         )
 
 
-def _load(folder: Path, size, seed) -> tuple[ImageSplits, list[str]]:
+def _divide(records: Records, size, seed) -> tuple[ImageSplits, list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BadFilesWarning)  # the same files are in the report
-        splits = load_dataset(folder, size=size, seed=seed, val_folder="test")
+        splits = divide_records(records, size=size, seed=seed, val_folder="test")
     if not len(splits.test):
-        kinds = {path: SPLIT_FOLDERS.get(path.name.lower()) for path in sorted(folder.iterdir())}
-        empty = [str(path) for path, kind in kinds.items() if kind in ("validation", "test")]
+        empty = [
+            str(records.folder / records.splits[split])
+            for split in ("test", "validation")
+            if split in records.splits
+        ]
         raise DatasetError(
             f"{' and '.join(empty)}: no picture that can be used, and so none to report on "
-            f"(tlcourse data check {folder} lists what was left out); add pictures of each class, "
-            "or remove the folder, and some are set aside from train"
+            f"(tlcourse data check {records.folder} lists what was left out); add pictures of each "
+            "class, or remove the folder, and some are set aside from train"
         )
     notes = [str(problem) for problem in splits.problems] + list(splits.notes)
     if len(splits.test) < FEW:
@@ -216,17 +254,15 @@ def _load(folder: Path, size, seed) -> tuple[ImageSplits, list[str]]:
     return splits, notes
 
 
-def _source_of_test(folder: Path) -> str:
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir())
-    given = [n for n in names if n.lower() in ("test", "testing")]
-    given = given or [n for n in names if n.lower() in ("val", "valid", "validation")]
-    if given and any(n.lower() in ("train", "training") for n in names):
-        return f"the pictures of the folder '{given[0]}'"
+def _source_of_test(records: Records) -> str:
+    given = records.splits.get("test") or records.splits.get("validation")
+    if given:
+        return f"the pictures of the folder '{given}'"
     return "pictures that were set aside before training"
 
 
 def _command(folder, backbone, size, epochs, augment, seed, device) -> str:
-    words = ["tlcourse", "train", str(folder), "--backbone", backbone, "--epochs", str(epochs)]
+    words = ["tlcourse", "train", shown(folder), "--backbone", backbone, "--epochs", str(epochs)]
     words += ["--seed", str(seed), "--device", device]
     words += ["--size", str(size)] if size else []
     words += ["--augment"] if augment else []
@@ -252,4 +288,4 @@ def _save_result(path: Path, run: Run) -> None:
         "warnings": run.warnings,
     }
     text = json.dumps(result, indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_whole(path, text + "\n")

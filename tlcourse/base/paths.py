@@ -15,6 +15,19 @@ def checkout() -> Path | None:
     return _BESIDE if (_BESIDE / "pyproject.toml").is_file() else None
 
 
+def user_path(path: str | os.PathLike) -> Path:
+    """Return a path with a leading ``~`` replaced by the home folder, as a shell would do."""
+    return Path(os.path.expanduser(path))
+
+
+def shown(path: str | os.PathLike) -> str:
+    r"""Return a path, or a part of one, as text that can be printed and stored.
+
+    What is no valid UTF-8 in a name is escaped: the Latin-1 bytes of ``café`` become ``caf\xe9``.
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def data_root() -> Path:
     """Return the folder of the data: ``TLCOURSE_DATA``, else ``data`` in the checkout, else here.
 
@@ -25,7 +38,7 @@ def data_root() -> Path:
     """
     named = os.environ.get("TLCOURSE_DATA")
     if named:
-        return Path(named).expanduser()
+        return user_path(named)
     return (checkout() or Path.cwd()) / "data"
 
 
@@ -36,7 +49,7 @@ def cache_root() -> Path:
 
 def shared_root() -> Path:
     """Where the real photographs lie: ``TLCOURSE_SHARED``, else beside the checkout."""
-    return Path(os.environ.get("TLCOURSE_SHARED", _BESIDE.parent / "shared" / "datasets"))
+    return user_path(os.environ.get("TLCOURSE_SHARED", _BESIDE.parent / "shared" / "datasets"))
 
 
 def results_folder() -> Path:

@@ -1,11 +1,13 @@
 """The data sets that are known by name, and folders of photographs: `load_dataset` opens all."""
 
+import os
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from ..base.paths import data_root
+from ..base.paths import data_root, user_path
 from ..base.seeds import check_seed
 from . import fetch, folders, splits
 from .drawn import pets
@@ -48,7 +50,7 @@ def load_dataset(
     root : Path, optional
         Folder of the data, by default :func:`data_root`.
     **options
-        For folders: ``group_by``, ``fractions``, ``val_folder`` of
+        For folders: ``group_by``, ``fractions``, ``val_folder``, ``split_folders`` of
         :func:`tlcourse.data.folders.load_folder`.
 
     Returns
@@ -61,25 +63,45 @@ def load_dataset(
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
     check_seed(seed)
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise DatasetError(
+            f"load_dataset takes the name of a data set or the path of a folder, not "
+            f"{type(name_or_path).__name__}"
+        )
+    if unknown := set(options) - {"group_by", "fractions", "val_folder", "split_folders"}:
+        raise DatasetError(
+            f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
+            "group_by, fractions, val_folder and split_folders"
+        )
     amounts = (train_per_class, validation_per_class, test_per_class)
-    root = Path(root) if root is not None else data_root()
+    root = user_path(root) if root is not None else data_root()
     if name_or_path in _LOADERS:
         if options:
             raise DatasetError(
                 f"{name_or_path!r} takes no {', '.join(sorted(options))}, which is for folders of "
                 "photographs; leave it out"
             )
-        return _LOADERS[name_or_path](*amounts, size=size, seed=seed)
+        return _not_the_folder(_LOADERS[name_or_path](*amounts, size=size, seed=seed))
     if name_or_path in NAMES:
+        options.pop("split_folders", None)
         records = fetch.records(name_or_path, root)
-        return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
-    if not Path(name_or_path).is_dir():
+        loaded = folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+        return _not_the_folder(loaded)
+    if not user_path(name_or_path).is_dir():
         raise DatasetError(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
             f"give the path of a folder of pictures or one of {', '.join(NAMES)}"
         )
-    records = folders.scan(name_or_path)
+    records = folders.scan(name_or_path, options.pop("split_folders", None))
     return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+
+
+def _not_the_folder(loaded):
+    """Note it where a folder here has the name of the data set that was read."""
+    if not Path(loaded.name).is_dir():
+        return loaded
+    note = f"this is the data set {loaded.name!r}; for the folder of that name here, give ./"
+    return replace(loaded, notes=(*loaded.notes, note + loaded.name))
 
 
 def _given(value, default):

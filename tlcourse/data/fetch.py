@@ -22,11 +22,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from ..base.errors import CourseError
-from .folders import scan
-from .photo import find_photos
+from ..base.progress import progress_bar
+from .find import find_photos
+from .layout import scan
 from .photo_checks import Photo, Records
 
 HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -172,9 +171,7 @@ def _transfer(url, part, timeout):
                 stamp.write_text(json.dumps(found), encoding="utf-8")
             else:
                 stamp.unlink(missing_ok=True)
-        bar = tqdm(
-            total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, leave=False
-        )
+        bar = progress_bar(total=total, initial=start, what=part.stem, unit="B", unit_scale=True)
         with bar, part.open("ab" if continued else "wb") as file:
             while chunk := response.read(1 << 16):
                 file.write(chunk)
@@ -213,7 +210,7 @@ def extract_zip(archive, target):
                 raise DownloadError(
                     f"{archive} unpacks to more than {MAX_UNPACKED} bytes; delete it"
                 )
-            for member in tqdm(members, f"unpacking {archive.name}", delay=2, leave=False):
+            for member in progress_bar(members, what=f"unpacking {archive.name}", unit="file"):
                 packed.extract(member, staging)
         inside = list(staging.iterdir())
         top = inside[0] if len(inside) == 1 and inside[0].is_dir() else staging

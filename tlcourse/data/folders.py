@@ -5,26 +5,15 @@ Nothing is moved, changed or deleted. A picture that cannot be used is left out 
 
 import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 
+from ..base.paths import shown
 from . import splits
-from .photo import Problem, find_photos, is_clutter, stray
-from .photo_checks import Photo, Records, check, digests_of_twins, drop_shared, drop_two_classes
+from .layout import scan
+from .photo_checks import check, digests_of_twins, drop_shared, drop_two_classes
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import FileSource
-
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Names of folders, in lower case, that hold a split and not a class."""
 
 
 class BadFilesWarning(UserWarning):
@@ -42,11 +31,14 @@ def load_folder(
     group_by=None,
     fractions=(0.6, 0.2, 0.2),
     val_folder="validation",
+    split_folders=None,
 ):
     """Load a folder of photographs, one folder a class.
 
-    The layouts are ``folder/<class>/`` and ``folder/{train,val,test}/<class>/`` (``validation``
-    and ``valid`` are read as ``val``). Folders below a class folder belong to the class.
+    The layouts are ``folder/<class>/``, ``folder/{train,val,test}/<class>/`` and
+    ``folder/<class>/{train,val,test}/``; split folders may have the names that public data sets
+    give them, such as ``training_set`` or ``val2017``. Other folders below a class folder belong to
+    the class. Names of classes that look the same make one class.
 
     - Without split folders, each class is divided in the shares ``fractions``.
     - With ``train`` and ``val``, both are kept and the test set is empty.
@@ -67,6 +59,9 @@ def load_folder(
     val_folder : {"validation", "test"}
         What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
         validation pictures are drawn from ``train``.
+    split_folders : dict, optional
+        Which folders hold splits, such as ``{"part1": "train", "part2": "test"}``, where their
+        names do not tell; an empty one says that none does.
     **others
         As for :func:`tlcourse.data.catalog.load_dataset`.
 
@@ -79,7 +74,7 @@ def load_folder(
     BadFilesWarning
         Once, listing every file that was left out.
     """
-    records = scan(folder)
+    records = scan(folder, split_folders)
     return divide_records(
         records,
         train_per_class,
@@ -91,49 +86,6 @@ def load_folder(
         fractions=fractions,
         val_folder=val_folder,
     )
-
-
-def scan(folder):
-    """List the picture files of a folder with their classes and splits; none is opened."""
-    folder = Path(folder)
-    records = Records(folder.resolve().name, folder, [])
-    subfolders = _subfolders(folder, records.problems)
-    given = [path for path in subfolders if path.name.lower() in SPLIT_FOLDERS]
-    if any(SPLIT_FOLDERS[path.name.lower()] == "train" for path in given):
-        for path in subfolders:
-            if path not in given:
-                records.problems.append(
-                    Problem(path, "stands beside the split folders", "ignored; move it elsewhere")
-                )
-        seen = {}
-        for path in given:
-            split = SPLIT_FOLDERS[path.name.lower()]
-            if split in seen:
-                raise DatasetError(f"{seen[split]} and {path} both hold {split}; merge them")
-            seen[split] = path
-            for class_folder in _subfolders(path, records.problems):
-                _add_class(records, class_folder, split if len(given) > 1 else None)
-    elif given and len(given) == len(subfolders):
-        raise DatasetError(
-            f"{folder} has {', '.join(path.name for path in given)} but no train folder; add one, "
-            "or give a folder that holds one folder a class"
-        )
-    else:
-        _refuse_split_beside_classes(folder, given, subfolders)
-        for class_folder in subfolders:
-            _add_class(records, class_folder, None)
-    return records
-
-
-def _refuse_split_beside_classes(folder, given, subfolders):
-    classes = [path.name for path in subfolders if path not in given]
-    for path in given:
-        if {inside.name for inside in _subfolders(path, [])} & set(classes):
-            raise DatasetError(
-                f"{path} looks like a split folder, for it holds folders named like those beside "
-                f"it, and there is no train folder; put {', '.join(classes)} into "
-                f"{folder / 'train'}, or rename {path} if it is a class"
-            )
 
 
 def divide_records(
@@ -159,7 +111,7 @@ def divide_records(
         )
     problems, notes = list(records.problems), list(records.notes)
     given = {photo.split for photo in records.photos} - {None}
-    photos = check(records, problems)
+    photos = check(records, problems, notes)
     contents = digests_of_twins(records.folder, photos)
     photos, contents = drop_two_classes(records.folder, photos, contents, problems)
     keys = _group_keys(records.folder, photos, group_by)
@@ -169,7 +121,7 @@ def divide_records(
         contents, keys = [contents[i] for i in keep], [keys[i] for i in keep]
     _warn(records, problems)
 
-    classes = _classes(records, photos)
+    classes = _classes(records, photos, problems)
     labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
     cluster = splits.clusters(contents, keys)
     copies = len(contents) - len(set(contents) - {None}) - contents.count(None)
@@ -239,29 +191,6 @@ def _draw(labels, amount, classes, seed, what):
     return splits.draw_per_class(labels, amount, classes, seed=seed, what=what)
 
 
-def _subfolders(folder, problems):
-    found = []
-    for path in sorted(folder.iterdir()):
-        if is_clutter(path.name):
-            continue
-        if path.is_dir():
-            found.append(path)
-        else:
-            problems.append(stray(path))
-    return found
-
-
-def _add_class(records, folder, split):
-    files, problems = find_photos(folder)
-    records.problems += problems
-    if not files:
-        what = "has no pictures"
-        records.problems.append(Problem(folder, what, "add some, or remove the folder"))
-    for path in files:
-        relative = path.relative_to(records.folder).as_posix()
-        records.photos.append(Photo(relative, folder.name, split))
-
-
 def _group_keys(folder, photos, group_by):
     """Return the group of each picture, None where it has none."""
     if group_by is None:
@@ -282,34 +211,52 @@ def _group_keys(folder, photos, group_by):
     return [(match.groups() or match.group()) if match else None for match in found]
 
 
-def _classes(records, photos):
+def _classes(records, photos, problems):
     """Return the classes that have pictures, or say why there is nothing to learn from them."""
     folder = records.folder
     trained = {photo.label for photo in photos if photo.split in ("train", None)}
     unknown = sorted({photo.label for photo in photos} - trained)
+    lost = _lost(records, photos, problems)
     if unknown:
         raise DatasetError(
             f"{folder}: {', '.join(unknown)} has pictures to validate or test but none to train; "
             f"add a folder of that name to train (which has {', '.join(sorted(trained))}), "
-            "or correct the spelling"
+            "or correct the spelling" + lost
         )
-    if not trained:
-        raise DatasetError(
-            f"{folder} has no picture that can be used in a folder of its own; make one folder a "
-            "class and put the pictures in" + _first(records.problems)
-        )
-    if len(trained) == 1:
-        (only,) = trained
-        raise DatasetError(
-            f"{folder} has a single class, {only!r}, and telling apart takes two; add a folder for "
-            f"another (such as 'neither'), or give {folder / only} if its folders are the classes"
-            + _first(records.problems)
-        )
+    if not trained or len(trained) == 1:
+        what, remedy = _too_few_classes(folder, trained)
+        if lost:
+            remedy = "mend what is wrong with the pictures that were left out"
+        elif problems:
+            lost = f". Left out: {problems[0]}"
+        raise DatasetError(f"{folder} {what}; {remedy}{lost}")
     return tuple(sorted(trained))
 
 
-def _first(problems):
-    return f". Left out: {problems[0]}" if problems else ""
+def _too_few_classes(folder, trained):
+    if not trained:
+        what = "has no picture that can be used in a folder of its own"
+        return what, "make one folder a class and put the pictures in"
+    (only,) = trained
+    remedy = (
+        f"add a folder for another (such as 'neither'), or give {folder / only} if its folders are "
+        "the classes"
+    )
+    return f"has a single class, {only!r}, and telling apart takes two", remedy
+
+
+def _lost(records, photos, problems):
+    """Say why classes have no picture left, with one problem of each."""
+    left = {photo.label for photo in photos if photo.split in ("train", None)}
+    files = {}
+    for photo in records.photos:
+        if photo.split in ("train", None) and photo.label not in left:
+            files.setdefault(photo.label, set()).add(records.folder / photo.path)
+    said = []
+    for label, paths in files.items():
+        first = next((problem for problem in problems if problem.path in paths), None)
+        said.append(f"{label}: all {len(paths)} left out, such as {first}")
+    return "".join(f". {text}" for text in said)
 
 
 def _warn(records, problems, most=20):
@@ -319,5 +266,5 @@ def _warn(records, problems, most=20):
     if len(problems) > most:
         lines.append(f"  ... and {len(problems) - most} more, see the problems of the data set")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    text = f"{records.folder}: {count}; the files are left as they are\n" + "\n".join(lines)
+    text = f"{shown(records.folder)}: {count}; the files are left as they are\n" + "\n".join(lines)
     warnings.warn(text, BadFilesWarning, stacklevel=4)

@@ -1,13 +1,15 @@
 """Tell which files of a data set can be used: what cannot be read, and what stands twice."""
 
 import hashlib
+import os
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
-from .photo import Problem, check_photo
+from ..base.paths import shown
+from ..base.progress import progress_bar
+from .photo import Problem, inspect_photo
 
 
 @dataclass(frozen=True)
@@ -21,25 +23,44 @@ class Photo:
 
 @dataclass
 class Records:
-    """The picture files of a data set before they are checked and divided."""
+    """The picture files of a data set before they are checked and divided.
+
+    ``splits`` holds the name of the folder that each given split is read from.
+    """
 
     name: str
     folder: Path
     photos: list[Photo]
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    splits: dict[str, str] = field(default_factory=dict)
 
 
-def check(records, problems):
-    """Return the pictures that can be read; the others go to ``problems``."""
-    good = []
-    # The bar shows itself only where it takes longer than two seconds.
-    for photo in tqdm(records.photos, "checking pictures", delay=2, leave=False):
-        problem = check_photo(records.folder / photo.path)
-        if problem is None:
-            good.append(photo)
-        else:
-            problems.append(problem)
+def check(records, problems, notes):
+    """Return the pictures that can be read; the others go to ``problems``. Each is decoded."""
+    good, wide = [], []
+    paths = [records.folder / photo.path for photo in records.photos]
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # Pillow decodes side by side
+    try:
+        found = pool.map(inspect_photo, paths)
+        bar = progress_bar(found, total=len(paths), what="checking pictures", unit="picture")
+        for photo, (problem, used) in zip(records.photos, bar, strict=True):
+            if problem is None:
+                good.append(photo)
+            else:
+                problems.append(problem)
+            if used is not None:
+                wide.append(used)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if wide:
+        low, high = min(used.low for used in wide), max(used.high for used in wide)
+        stretched = sum(used.stretched for used in wide)
+        notes.append(
+            f"{len(wide)} pictures have more than 8 bits and use the values {low:g} to {high:g}; "
+            f"each is brought to 8 bits, and {stretched} that fill little of their range are "
+            "stretched to it"
+        )
     return good
 
 
@@ -73,7 +94,7 @@ def drop_two_classes(folder, photos, contents, problems):
         if not others:
             keep.append(i)
             continue
-        twin = folder / first[content][min(others)]
+        twin = shown(folder / first[content][min(others)])
         problems.append(
             Problem(
                 folder / photo.path,
@@ -98,7 +119,7 @@ def drop_shared(folder, photos, contents, keys, problems):
         clash = {kind: owner[kind, value] for kind, value in traits if (kind, value) in owner}
         clash = {kind: other for kind, other in clash.items() if other.split != photo.split}
         if "content" in clash:
-            twin = folder / clash["content"].path
+            twin = shown(folder / clash["content"].path)
             what = f"is the same picture as {twin}; left out of {photo.split}"
             problems.append(Problem(path, what, "keep it in one split folder only"))
         elif clash:
@@ -110,6 +131,6 @@ def drop_shared(folder, photos, contents, keys, problems):
     if same_source:
         path, other = same_source[0]
         count = f"and {len(same_source) - 1} more share" if len(same_source) > 1 else "shares"
-        what = f"{count} a source with a picture of another split, here {other}; left out"
+        what = f"{count} a source with a picture of another split, here {shown(other)}; left out"
         problems.append(Problem(path, what, "put all pictures of a source in one split folder"))
     return sorted(keep)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..base.paths import shown
 from .drawn import pets as drawn_pets
 from .photo import decode_photo, read_bytes
 
@@ -32,7 +33,7 @@ class FileSource:
         return self.folder / self.paths[row]
 
     def name(self, row):
-        return Path(self.paths[row]).as_posix()
+        return shown(self.paths[row])
 
     def digest(self, row):
         return hashlib.sha256(read_bytes(self.path(row))).hexdigest()

@@ -1,11 +1,8 @@
 """Look at a learner's answer without trusting it: what it is, and whether it is what was asked."""
 
 import math
-import random
 import re
-import sys
-from collections.abc import Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dis import get_instructions
 from numbers import Integral, Real
 from types import FunctionType
@@ -145,24 +142,104 @@ def expect_number(
 def expect_choice(value: Any, options: Sequence[str], name: str = "the answer") -> str:
     """Return the option that `value` names, whatever its case, or raise :class:`NotYet`.
 
-    Where all options are single letters, a letter and what follows it will do: ``"b)"``,
-    ``"B: three epochs show speed"``.
+    Options of one letter are asked for by :func:`expect_letter`.
     """
+    said = " ".join(_one_text(value, name).casefold().split())
+    by_name = {option.casefold(): option for option in options}
+    if said not in by_name:
+        raise _not_among(value, options, name)
+    return by_name[said]
+
+
+def expect_letter(value: Any, texts: Mapping[str, str], name: str = "the answer") -> str:
+    """Return the one letter that `value` names, or raise :class:`NotYet`.
+
+    Parameters
+    ----------
+    value : str
+        A letter, with brackets, a full stop or the text of its option if one likes: ``"(b)"``,
+        ``"B: three epochs show speed"``. More than one letter is no answer.
+    texts : mapping of str to str
+        The text of each option, by its letter.
+    """
+    said = _one_text(value, name).strip().casefold()
+    match = re.fullmatch(r"[(\[]?\s*(\w)\s*(?:[)\].:]+\s*(.*)|\s(.+))?", said, re.S)
+    if match is None or match[1] not in texts:
+        raise _not_among(value, list(texts), name)
+    rest = " ".join((match[2] or match[3] or "").split())
+    pasted = " ".join(texts[match[1]].casefold().split()).startswith(rest)
+    more = [word for word in re.findall(r"\w+", rest) if word in texts or word in {"or", "and"}]
+    if rest and not pasted and (more or not re.match(r"\w\w|[\"'(]", rest)):
+        raise NotYet(f"{_capital(name)} is {describe(value)}; give exactly one letter.")
+    return match[1]
+
+
+def _one_text(value: Any, name: str) -> str:
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        value = value[0]
+    if type(value).__name__ == "ndarray" and value.size == 1:
+        value = value.item()
     if not isinstance(value, str):
         raise NotYet(f"{_capital(name)} should be a text, but it is {describe(value)}.")
-    said = str(value).strip().casefold()
-    by_name = {option.casefold(): option for option in options}
-    found = by_name.get(said)
-    if found is None and all(len(option) == 1 for option in options):
-        letter = re.match(r"(\w)(?:[):.]|\s(?!\s*(?:or|and)\b))", said)
-        found = by_name.get(letter[1]) if letter else None
-    if found is None:
-        raise NotYet(
-            f"{_capital(name)} is {describe(value)}; choose one of "
-            + ", ".join(repr(option) for option in options)
-            + "."
-        )
-    return found
+    return str(value)
+
+
+def _not_among(value: Any, options: Sequence[str], name: str) -> NotYet:
+    listed = ", ".join(repr(option) for option in options)
+    return NotYet(f"{_capital(name)} is {describe(value)}; choose one of {listed}.")
+
+
+def expect_function(value: Any, name: str) -> Callable[..., Any]:
+    """Return `value` if it can be called: a function, a lambda, a `partial`, an object."""
+    if not callable(value):
+        raise NotYet(f"`{name}` should be a function, but it is {describe(value)}.")
+    return value
+
+
+def expect_numbers(value: Any, name: str = "the answer") -> np.ndarray:
+    """Return an array of floats from a list, tuple, array or tensor, or raise :class:`NotYet`."""
+    try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+        numbers = np.asarray(value if hasattr(value, "shape") else _plain(value))
+    except (TypeError, ValueError, RuntimeError):
+        numbers = None
+    if numbers is None or numbers.dtype.kind not in "iuf":
+        raise NotYet(f"{_capital(name)} should be numbers, but it is {describe(value)}.")
+    if not np.isfinite(numbers).all():
+        raise NotYet(f"{_capital(name)} holds something that is no finite number.")
+    return numbers.astype(float)
+
+
+def expect_truth(value: Any, name: str = "the answer") -> bool:
+    """Return a plain truth value from one of Python's, NumPy's or PyTorch's, or raise `NotYet`."""
+    plain = _plain(value)
+    if not isinstance(plain, (bool, np.bool_)):
+        raise NotYet(f"{_capital(name)} should be True or False, but it is {describe(value)}.")
+    return bool(plain)
+
+
+def read_number(value: Any, name: str) -> float:
+    """:func:`expect_number`, for :func:`tlcourse.exercises.compare`."""
+    return expect_number(value, name)
+
+
+def read_whole(value: Any, name: str) -> int:
+    """The same for a whole number."""
+    return int(expect_number(value, name, whole=True))
+
+
+def read_text(value: Any, name: str) -> str:
+    """The same for a text."""
+    return str(expect_type(value, str, name))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item") and math.prod(getattr(value, "shape", ())) == 1:
+        return value.item()
+    return value
 
 
 def expect_trained(model: Any, prefixes: Sequence[str], name: str = "the model") -> None:
@@ -211,41 +288,3 @@ def _tensors(names: list[str]) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def own_fault(error: BaseException, answers: Sequence[Any]) -> str | None:
-    """Where the learner's own function stopped, when `error` rose from it; otherwise None."""
-    codes = {a.__code__: a.__name__ for a in answers if isinstance(a, FunctionType)}
-    trace, found = error.__traceback__, None
-    while trace is not None:
-        if trace.tb_frame.f_code in codes:
-            found = trace
-        trace = trace.tb_next
-    if found is None:
-        return None
-    code = found.tb_frame.f_code
-    line = found.tb_lineno - code.co_firstlineno
-    place = f"{line} line{'s' * (line != 1)} below its `def`" if line else "on its first line"
-    return (
-        f"Your function `{codes[code]}` stopped with {type(error).__name__}"
-        f"{_reason(error)}, {place}."
-    )
-
-
-def _reason(error: BaseException) -> str:
-    # Other people's messages may quote an object's address, which would differ in every run.
-    text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
-    return f" ({text[:160]})" if text else ""
-
-
-@contextmanager
-def randomness_kept():
-    """Leave the random generators as they were: an answered exercise changes no later cell."""
-    torch = sys.modules.get("torch")
-    state = random.getstate(), torch and torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(state[0])
-        if torch is not None:
-            torch.set_rng_state(state[1])

@@ -1,18 +1,26 @@
 """Exercises of lesson 00, start here."""
 
-import numpy as np
+from functools import cache
+from typing import Any
 
+import numpy as np
+import torch
+
+import tlcourse as tl
 from tlcourse.exercises import (
     Exercise,
     NotYet,
-    describe,
+    compare,
     expect_number,
+    expect_numbers,
     expect_trained,
-    expect_type,
+    lesson_summary,
+    read_whole,
 )
+from tlcourse.exercises.networks import expect_logits, moved, noise, tensors
 
 
-def _chance(answer):
+def _chance(answer: Any) -> str | None:
     number = expect_number(answer, "the accuracy", low=0)
     if number > 1:
         return f"{number:g} is above 1: give a share of all pictures, not a percentage or a count."
@@ -23,6 +31,7 @@ def _chance(answer):
             "The guesser picks each of the three names equally often, whatever the picture shows. "
             "Out of 300 pictures, 100 of each class, how many does it get right on average?"
         )
+    return None
 
 
 q1 = Exercise(
@@ -35,16 +44,12 @@ q1 = Exercise(
     hints=[
         "Take the pictures of Tigger alone first: how often does a random name fit them?",
         "The share is the same in every class, so it is also the share of all pictures.",
-        "One name of three.",
     ],
     solution="answer = 1 / 3",
-    wrong=[
-        ("a coin", "answer = 0.5"),
-        ("a percentage", "answer = 33.3"),
-        ("one of a thousand", "answer = 1 / 1000"),
-        ("number of pictures", "answer = 100"),
-        ("always wrong", "answer = 0"),
-    ],
+    explanation=(
+        "Whatever a picture shows, one of the three names fits it, and each is picked equally "
+        "often. How many pictures of each class there are changes nothing."
+    ),
     check=_chance,
     takeaway=(
         "An accuracy means little without the accuracy of guessing beside it: one in three here, "
@@ -53,41 +58,45 @@ q1 = Exercise(
 )
 
 
-_CONFUSION = np.array([[8, 1, 1], [0, 20, 20], [5, 5, 40]])
+def _confusions():
+    yield (np.array([[8, 1, 1], [0, 20, 20], [5, 5, 40]]),)
+    rng = np.random.default_rng(0)
+    for classes in (2, 3, 4, 6, 3, 2):  # on no diagonal is every number the largest of its row
+        yield (rng.integers(1, 40, (classes, classes)),)
 
 
-def _recall(share_right):
-    expect_type(share_right, type(_recall), "`share_right`")
-    got = np.asarray(share_right(_CONFUSION.copy()))
-    if got.shape == ():
-        return (
-            f"`share_right` gave {describe(got.item())}; return one share for each class, three "
-            "numbers for three classes."
-        )
-    if got.shape != (3,):
-        return f"`share_right` gave {describe(got)}; three classes need three shares."
-    right, counts = _CONFUSION.diagonal(), _CONFUSION
-    if np.allclose(got, right):
-        return "These are counts. Divide each by the number of pictures of that class."
-    if np.allclose(got, right / counts.sum(0)):
-        return (
-            "You divided by the column sums, that is, by how often each name was *given*. "
-            "Divide by how many pictures of the class there *are*: rows are the true classes."
-        )
-    if np.allclose(got, right / counts.sum()):
-        return "You divided by the number of all pictures; divide by those of the class."
-    if not np.allclose(got, right / counts.sum(1), atol=1e-6):
-        return (
-            "For a class with 8 of 10 pictures right, the share should be 0.8. Take the diagonal, "
-            "and divide each number by the sum of its row."
-        )
-    if (other := np.asarray(share_right(np.array([[3, 1], [2, 2]])))).shape != (2,):
-        return (
-            f"For a matrix of two classes `share_right` gave {describe(other)}: read the counts "
-            "from its argument."
-        )
-    if not np.allclose(other, [0.75, 0.5]):
-        return "Right for one matrix, wrong for another: use the argument, not fixed numbers."
+def _shares(value, name):
+    shares = expect_numbers(value, name)
+    if shares.ndim == 0:
+        raise NotYet("Return one share for each class: three numbers for three classes.")
+    return shares
+
+
+def _recall(answer: Any) -> str | None:
+    compare(
+        answer,
+        "share_right",
+        _confusions(),
+        lambda c: c.diagonal() / c.sum(1),
+        read=_shares,
+        slips=[
+            (
+                lambda c: c.diagonal(),
+                "These are counts. Divide each by the number of pictures of that class.",
+            ),
+            (
+                lambda c: c.diagonal() / c.sum(0),
+                "You divided by how often each name was *given*. Divide by how many pictures of "
+                "the class there *are*: rows are the true classes.",
+            ),
+            (
+                lambda c: c.diagonal() / c.sum(),
+                "You divided by the number of all pictures; divide by those of the class.",
+            ),
+            (lambda c: 1 - c.diagonal() / c.sum(1), "That is the share that was named wrongly."),
+        ],
+        say="For a class with 8 of 10 pictures named rightly, the share should be 0.8.",
+    )
 
 
 q2 = Exercise(
@@ -98,31 +107,19 @@ q2 = Exercise(
         "as an array with one number a class."
     ),
     hints=[
-        "What was named rightly stands on the diagonal: `confusion.diagonal()`.",
+        "Where in the matrix does a picture count that was named rightly?",
         "A row holds all pictures of one true class. Which axis do you sum over to get row sums?",
-        "`confusion.sum(1)` is the number of pictures of each class.",
     ],
     setup="import numpy as np",
     solution="""
 def share_right(confusion):
     return confusion.diagonal() / confusion.sum(1)
 """,
+    explanation=(
+        "The diagonal counts the pictures whose name is the true one. `sum(1)` runs along a row, "
+        "so it gives the number of pictures of each true class, and NumPy divides class by class."
+    ),
     names=("share_right",),
-    wrong=[
-        (
-            "divided by how often the name was given",
-            "def share_right(c):\n    return c.diagonal() / c.sum(0)",
-        ),
-        (
-            "one number for all classes",
-            "def share_right(c):\n    return c.diagonal().sum() / c.sum()",
-        ),
-        ("counts", "def share_right(c):\n    return c.diagonal()"),
-        ("of all pictures", "def share_right(c):\n    return c.diagonal() / c.sum()"),
-        ("fixed numbers", "def share_right(c):\n    return np.array([0.8, 0.5, 0.8])"),
-        ("prints instead", "def share_right(c):\n    print(c.diagonal() / c.sum(1))"),
-        ("not a function", "share_right = np.array([0.8, 0.5, 0.8])"),
-    ],
     check=_recall,
     takeaway=(
         "That share is called the recall of a class. One accuracy for everything can hide a class "
@@ -131,38 +128,66 @@ def share_right(confusion):
 )
 
 
-def _confident_case(seed):
-    rng = np.random.default_rng(seed)
-    probabilities = rng.dirichlet(np.ones(3), 12).astype(np.float32)
-    labels = rng.integers(0, 3, 12)
-    guesses = probabilities.argmax(1)
-    # The surest of all is right, so that looking at confidence alone does not find the mistake.
-    surest = int(probabilities.max(1).argmax())
-    labels[surest] = guesses[surest]
-    wrong = np.flatnonzero(guesses != labels)
-    return probabilities, labels, int(wrong[probabilities[wrong].max(1).argmax()])
+def _answered(seeds):
+    # Here the surest is neither the one with the clearest lead nor the least spread out.
+    yield (
+        np.array([[0.6, 0.4, 0, 0], [0.62, 0.13, 0.13, 0.12], [0.1, 0.8, 0.1, 0]], np.float32),
+        np.array([1, 2, 1]),
+    )
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        pictures, classes = int(rng.integers(6, 30)), int(rng.integers(2, 6))
+        probabilities = rng.dirichlet(np.full(classes, 0.7), pictures).astype(np.float32)
+        guesses = probabilities.argmax(1)
+        labels = np.where(rng.random(pictures) < 0.5, guesses, rng.integers(0, classes, pictures))
+        if (guesses != labels).sum() > 2:
+            yield probabilities, labels
 
 
-def _worst(worst_mistake):
-    expect_type(worst_mistake, type(_worst), "`worst_mistake`")
-    for seed in range(6):
-        probabilities, labels, expected = _confident_case(seed)
-        got = worst_mistake(probabilities.copy(), labels.copy())
-        got = expect_number(got, "what `worst_mistake` returns", whole=True, low=0)
-        if got == expected:
-            continue
-        if got >= len(labels):
-            raise NotYet(f"`worst_mistake` returned {got}, but there are {len(labels)} pictures.")
-        if probabilities[got].argmax() == labels[got]:
-            raise NotYet(
-                f"`worst_mistake` pointed at picture {got}, which was named rightly. Either look "
-                "at the mistakes only, or mind that a position among the mistakes is not yet a "
-                "position among all pictures."
-            )
-        raise NotYet(
-            f"Picture {got} is a mistake, but another wrong answer was given with a higher "
-            "probability."
-        )
+def _worst_mistake(probabilities, labels):
+    wrong = probabilities.argmax(1) != labels
+    return int(np.where(wrong, probabilities.max(1), -1).argmax())
+
+
+def _among_mistakes(probabilities, labels):
+    return int(probabilities[probabilities.argmax(1) != labels].max(1).argmax())
+
+
+def _margin(probabilities, labels):
+    given = probabilities.max(1) - probabilities[np.arange(len(labels)), labels]
+    return int(given.argmax())
+
+
+def _worst(answer: Any) -> str | None:
+    compare(
+        answer,
+        "worst_mistake",
+        _answered(range(40)),
+        _worst_mistake,
+        read=read_whole,
+        slips=[
+            (
+                lambda p, y: int(p.max(1).argmax()),
+                "It points at the picture named with the highest probability of all, be it right "
+                "or wrong. Look at the mistakes only.",
+            ),
+            (
+                _among_mistakes,
+                "A position among the mistakes is not yet a position among all pictures.",
+            ),
+            (
+                _margin,
+                "That is where the true class was furthest behind. The probability of the name "
+                "that was given counts, not its lead.",
+            ),
+            (
+                lambda p, y: int(p[np.arange(len(y)), y].argmin()),
+                "That is where the true class was least probable. The name that was given counts.",
+            ),
+        ],
+        say="Of the pictures that were named wrongly, which has the highest probability?",
+        show=lambda p, y: f"{len(y)} pictures of {p.shape[1]} classes",
+    )
 
 
 q3 = Exercise(
@@ -174,8 +199,8 @@ q3 = Exercise(
     ),
     hints=[
         "The name given is the column of the largest probability: `probabilities.argmax(1)`.",
-        "Set the confidence of the rightly named pictures to -1, then look for the largest.",
-        "`confidence = probabilities.max(1)`, then `confidence[given == labels] = -1`.",
+        "Make the rightly named pictures lose: give them a confidence below all others, and look "
+        "for the largest.",
     ],
     setup="import numpy as np",
     solution="""
@@ -184,36 +209,11 @@ def worst_mistake(probabilities, labels):
     confidence[probabilities.argmax(1) == labels] = -1
     return int(confidence.argmax())
 """,
+    explanation=(
+        "The confidence of a picture is its largest probability. No probability is below zero, so "
+        "with -1 the rightly named ones can never win, and positions stay those of all pictures."
+    ),
     names=("worst_mistake",),
-    wrong=[
-        (
-            "the surest of all, right or wrong",
-            "def worst_mistake(p, y):\n    return p.max(1).argmax()",
-        ),
-        (
-            "the position among the mistakes",
-            "def worst_mistake(p, y):\n    wrong = p.argmax(1) != y\n"
-            "    return p[wrong].max(1).argmax()",
-        ),
-        (
-            "the least sure mistake",
-            "def worst_mistake(p, y):\n    wrong = np.flatnonzero(p.argmax(1) != y)\n"
-            "    return wrong[p[wrong].max(1).argmin()]",
-        ),
-        (
-            "the first mistake",
-            "def worst_mistake(p, y):\n    return np.flatnonzero(p.argmax(1) != y)[0]",
-        ),
-        (
-            "the lowest probability of the true class",
-            "def worst_mistake(p, y):\n    return p[np.arange(len(y)), y].argmin()",
-        ),
-        (
-            "the surest right answer",
-            "def worst_mistake(p, y):\n    right = p.argmax(1) == y\n"
-            "    return (p.max(1) * right).argmax()",
-        ),
-    ],
     check=_worst,
     takeaway=(
         "Confident mistakes are worth looking at first: they show wrong labels, strange pictures, "
@@ -222,20 +222,46 @@ def worst_mistake(probabilities, labels):
 )
 
 
-def _four_pets(model):
-    head = getattr(model, "head", None)
-    if head is None or not hasattr(model, "classes"):
-        raise NotYet(
-            f"`my_model` is {describe(model)}; build one from `backbone` with `tl.replace_head`."
-        )
-    if len(model.classes) != 4 or head.linear.out_features != 4:
-        raise NotYet(
-            f"This model tells apart {', '.join(map(str, model.classes))}. The question asks for "
-            "four classes."
-        )
-    if "neither" not in [str(name).strip().casefold() for name in model.classes]:
-        raise NotYet("One of the four classes should be 'neither', for all other pictures.")
+@cache
+def _pretrained():
+    return tl.load_backbone("efficientnet_lite0")
+
+
+def _four_pets(model: Any) -> str | None:
+    if getattr(model, "head", None) is None or not hasattr(model, "classes"):
+        raise NotYet("Build `my_model` from `backbone` with `tl.replace_head`.")
+    names = [str(name).strip().casefold() for name in model.classes]
+    if len(set(names)) != 4:
+        return f"This model tells apart {', '.join(names)}. The question asks for four classes."
+    if "neither" not in names:
+        return "One of the four classes should be 'neither', for all other pictures."
     expect_trained(model, ["head"], "the model")
+    known = tensors(_pretrained().stages)
+    if model.stage_names != _pretrained().stage_names:
+        return "Some stages of the backbone are gone: all of them were to be kept."
+    if changed := moved(model.stages, known):
+        return (
+            f"The stages are not those of the pretrained network: first, '{changed[0]}'. Were "
+            "they loaded with other weights, or trained?"
+        )
+    pixels = noise(2, size=32)
+    expect_logits(model.eval(), pixels, 4, "the model")
+    model.train()
+    with torch.no_grad():
+        features = model.stages(pixels)
+    if moved(model.stages, known) or not torch.allclose(
+        features, _still_features(pixels), atol=1e-4
+    ):
+        return (
+            "In train mode the frozen stages do not stay what they are: batch norm still follows "
+            "the batches."
+        )
+    return None
+
+
+def _still_features(pixels):
+    with torch.no_grad():
+        return _pretrained().eval().stages(pixels)
 
 
 q4 = Exercise(
@@ -246,42 +272,21 @@ q4 = Exercise(
     ),
     hints=[
         "Two of the statements above do it; only the list of names changes.",
-        "`tl.replace_head(backbone, [...])` takes any list of names.",
-        'Then freeze with `tl.freeze(model, through="stage8")`.',
+        "`tl.replace_head` takes any list of names. What has to follow, so that only the head "
+        "is trained?",
     ],
-    setup='import tlcourse as tl\nbackbone = tl.load_backbone("efficientnet_lite0", weights=None)',
+    setup='import tlcourse as tl\nbackbone = tl.load_backbone("efficientnet_lite0")',
     solution="""
 my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])
 tl.freeze(my_model, through="stage8")
 """,
+    explanation=(
+        "The head gets one output a name, so four names are all that it takes. `stage8` is the "
+        "last stage, so freezing through it leaves the head alone to be trained."
+    ),
     names=("my_model",),
-    wrong=[
-        (
-            "not frozen",
-            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])',
-        ),
-        (
-            "frozen up to the last stage but one",
-            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])\n'
-            'tl.freeze(my_model, through="stage7")',
-        ),
-        (
-            "three classes",
-            'my_model = tl.replace_head(backbone, ["tigger", "misty", "neither"])\n'
-            'tl.freeze(my_model, through="stage8")',
-        ),
-        (
-            "four pets, and none of them",
-            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "felix"])\n'
-            'tl.freeze(my_model, through="stage8")',
-        ),
-        ("the old softmax", 'my_model = tl.freeze(backbone, through="stage8")'),
-        (
-            "the wrong part is frozen",
-            'my_model = tl.replace_head(backbone, ["tigger", "misty", "rex", "neither"])\n'
-            "my_model.head.requires_grad_(False)",
-        ),
-    ],
     check=_four_pets,
     takeaway="The names are yours to choose: nothing else in the seven statements changes.",
 )
+
+summary = lesson_summary(__name__)

@@ -1,62 +1,96 @@
 """Exercises of lesson 01, the pretrained network."""
 
-import numpy as np
+from typing import Any
+
 import torch
 from torchvision.models import ResNet18_Weights
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_number, expect_type
+from tlcourse.exercises import (
+    Exercise,
+    NotYet,
+    compare,
+    describe,
+    expect_number,
+    lesson_summary,
+)
 
-_NAMES = ("palace", "espresso", "tabby", "daisy", "tripod", "missile", "lynx")
-
-
-def _top(top):
-    expect_type(top, type(_top), "`top`")
-    for seed, count in ((0, 5), (1, 5), (2, 3)):
-        logits = torch.randn(len(_NAMES), generator=torch.Generator().manual_seed(seed))
-        order = logits.argsort(descending=True)[:count].tolist()
-        probabilities = logits.softmax(0)
-        expected = [(_NAMES[i], float(probabilities[i])) for i in order]
-        _compare(top(logits.clone(), _NAMES, count), expected, logits)
+_NAMES = ("palace", "espresso", "tabby", "daisy", "tripod", "missile", "lynx", "acorn", "zebra")
 
 
-def _compare(got, expected, logits):
-    if not isinstance(got, (list, tuple)) or not all(
-        isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in got
-    ):
+def _scores():
+    for seed, (classes, count) in enumerate([(7, 5), (9, 2), (5, 3), (8, 8), (6, 1), (9, 4)]):
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(_NAMES), generator=generator).tolist()
+        logits = 2 * torch.randn(classes, generator=generator) - 1
+        yield logits, tuple(_NAMES[i] for i in order[:classes]), count
+
+
+def _pairs(value, name):
+    try:
+        pairs = [tuple(pair) for pair in value]
+    except TypeError:
+        pairs = [()]
+    if any(len(pair) != 2 for pair in pairs):
         raise NotYet(
-            f"`top` should return a list of pairs (name, probability); it gave {describe(got)}."
+            f"`top` should return a list of pairs (name, probability); it gave {describe(value)}."
         )
-    if len(got) != len(expected):
-        raise NotYet(
-            f"Asked for the {len(expected)} most probable classes, `top` returned {len(got)}."
-        )
-    names = [name for name, _ in got]
-    if not all(isinstance(name, str) for name in names):
-        raise NotYet(
-            f"The first of each pair should be a class's name, not {describe(names[0])}: look it "
-            "up in `classes`."
-        )
-    wanted = [name for name, _ in expected]
-    if names != wanted:
-        if names == wanted[::-1]:
-            raise NotYet("The right classes in the wrong order: the most probable comes first.")
-        raise NotYet(
-            f"For these logits `top` begins with {names[0]!r}, but another order is right. "
-            "Is the largest logit first?"
-        )
-    values = [expect_number(value, "a probability") for _, value in got]
-    if np.allclose(values, [float(logits.max()), *values[1:]], atol=1e-5):
-        raise NotYet(f"{values[0]:.2f} is a logit. Turn the logits into probabilities first.")
-    if np.allclose(values, logits.topk(len(values)).values.softmax(0), atol=1e-5):
-        raise NotYet(
-            "The probabilities that you return add up to 1 among themselves: take the softmax "
-            "over all classes first, and choose the largest afterwards."
-        )
-    if not np.allclose(values, [value for _, value in expected], atol=1e-4):
-        raise NotYet(
-            f"The most probable class comes with {values[0]:.3g}, which is not its probability. "
-            f"{'It is too large.' if values[0] > expected[0][1] else 'It is too small.'}"
-        )
+    for first, _ in pairs:
+        if not isinstance(first, str):
+            raise NotYet(
+                f"The first of each pair should be a class's name, not {describe(first)}: look it "
+                "up in `classes`."
+            )
+    return [(str(first), expect_number(second, "a probability")) for first, second in pairs]
+
+
+def _best(scores, order, classes, count):
+    chosen = order.argsort(descending=True)[:count].tolist()
+    return [(classes[i], float(scores[i])) for i in chosen]
+
+
+def _chosen_only(z, classes, count):
+    values, places = z.topk(count)
+    shares = values.softmax(0).tolist()
+    return [(classes[int(i)], p) for p, i in zip(shares, places, strict=True)]
+
+
+def _top(answer: Any) -> str | None:
+    compare(
+        answer,
+        "top",
+        _scores(),
+        lambda z, classes, count: _best(z.softmax(0), z, classes, count),
+        read=_pairs,
+        slips=[
+            (
+                lambda z, classes, count: _best(z, z, classes, count),
+                "These are logits. Turn the logits into probabilities first.",
+            ),
+            (
+                _chosen_only,
+                "The probabilities that you return add up to 1 among themselves: take the softmax "
+                "over all classes first, and choose the largest afterwards.",
+            ),
+            (
+                lambda z, classes, count: _best(z.softmax(0), z, classes, count)[::-1],
+                "The right classes in the wrong order: the most probable comes first.",
+            ),
+            (
+                lambda z, classes, count: _best(z.softmax(0), -z, classes, count),
+                "These are the least probable classes.",
+            ),
+            (
+                lambda z, classes, count: _best(z.sigmoid(), z, classes, count),
+                "A sigmoid looks at each logit alone; probabilities of one picture add up to 1.",
+            ),
+            (
+                lambda z, classes, count: _best(z.softmax(0), z, classes, 5),
+                "It always returns five. How many were asked for?",
+            ),
+        ],
+        say="Which class has the largest logit, and which share of the whole is its probability?",
+        show=lambda z, classes, count: f"{len(classes)} logits and count={count}",
+    )
 
 
 q1 = Exercise(
@@ -67,9 +101,8 @@ q1 = Exercise(
         "probability), the most probable class first."
     ),
     hints=[
-        "Probabilities first: `logits.softmax(0)`.",
-        "`probabilities.topk(count)` gives the largest values and where they stand.",
-        "`[(classes[i], float(p)) for p, i in zip(values, indices)]`, with indices as integers.",
+        "Which comes first: turning logits into probabilities, or choosing the largest?",
+        "A tensor's `topk(count)` gives the largest values, and where they stand.",
     ],
     setup="import torch",
     solution="""
@@ -77,48 +110,11 @@ def top(logits, classes, count):
     values, indices = logits.softmax(0).topk(count)
     return [(classes[int(i)], float(p)) for p, i in zip(values, indices)]
 """,
+    explanation=(
+        "Softmax over all classes makes shares of one whole; `topk` returns the largest of them, "
+        "in order, with their positions, which are looked up in `classes`."
+    ),
     names=("top",),
-    wrong=[
-        (
-            "logits instead of probabilities",
-            "def top(z, classes, count):\n    v, k = z.topk(count)\n"
-            "    return [(classes[int(i)], float(p)) for p, i in zip(v, k)]",
-        ),
-        (
-            "softmax over the chosen ones only",
-            "def top(z, classes, count):\n    v, k = z.topk(count)\n"
-            "    return [(classes[int(i)], float(p)) for p, i in zip(v.softmax(0), k)]",
-        ),
-        (
-            "least probable first",
-            "def top(z, classes, count):\n    v, k = z.softmax(0).topk(count)\n"
-            "    return [(classes[int(i)], float(p)) for p, i in zip(v, k)][::-1]",
-        ),
-        (
-            "the smallest",
-            "def top(z, classes, count):\n    v, k = z.softmax(0).topk(count, largest=False)\n"
-            "    return [(classes[int(i)], float(p)) for p, i in zip(v, k)]",
-        ),
-        (
-            "positions instead of names",
-            "def top(z, classes, count):\n    v, k = z.softmax(0).topk(count)\n"
-            "    return [(int(i), float(p)) for p, i in zip(v, k)]",
-        ),
-        (
-            "always five",
-            "def top(z, classes, count):\n    v, k = z.softmax(0).topk(5)\n"
-            "    return [(classes[int(i)], float(p)) for p, i in zip(v, k)]",
-        ),
-        (
-            "a sigmoid for each class",
-            "def top(z, classes, count):\n    v, k = z.sigmoid().topk(count)\n"
-            "    return [(classes[int(i)], float(p)) for p, i in zip(v, k)]",
-        ),
-        (
-            "names alone",
-            "def top(z, classes, count):\n    return [classes[int(i)] for i in z.topk(count)[1]]",
-        ),
-    ],
     check=_top,
     takeaway=(
         "Softmax keeps the order of the logits; what it adds is that the numbers can be read as "
@@ -127,13 +123,14 @@ def top(logits, classes, count):
 )
 
 
-def _espresso(answer):
+def _espresso(answer: Any) -> str | None:
     number = expect_number(answer, "the output's number", whole=True, low=0, high=999)
     names = ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
     if names[number] != "espresso":
         near = "espresso" in names[max(0, number - 1) : number + 2]
         remark = " You are next to it: outputs are counted from 0." if near else ""
         return f"Output {number} stands for {names[number]!r}.{remark}"
+    return None
 
 
 q2 = Exercise(
@@ -145,17 +142,13 @@ q2 = Exercise(
     hints=[
         "`backbone.classes` holds the names in the order of the outputs.",
         "Tuples have a method that finds the position of a value.",
-        "`backbone.classes.index(...)`",
     ],
     setup="import tlcourse as tl\nbackbone = tl.load_backbone(weights=None)",
     solution='answer = backbone.classes.index("espresso")',
-    wrong=[
-        ("counted from 1", 'answer = backbone.classes.index("espresso") + 1'),
-        ("counted from the end", 'answer = backbone.classes.index("espresso") - 1000'),
-        ("in the order of the alphabet", 'answer = sorted(backbone.classes).index("espresso")'),
-        ("the machine, not the drink", 'answer = backbone.classes.index("espresso maker")'),
-        ("the name", 'answer = "espresso"'),
-    ],
+    explanation=(
+        "The names are in the order of the outputs, so the position of a name is the number of "
+        "its output, and Python counts positions from 0."
+    ),
     check=_espresso,
     takeaway=(
         "The list of names belongs to the weights as much as the preprocessing does: in another "
@@ -164,7 +157,7 @@ q2 = Exercise(
 )
 
 
-def _first_layer(answer):
+def _first_layer(answer: Any) -> str | None:
     number = expect_number(answer, "the number of weights", whole=True, low=1)
     if number == 32 * 3 * 3:
         return "Each filter looks at three colours. You counted its 3 x 3 places once."
@@ -184,6 +177,7 @@ def _first_layer(answer):
             f"{number:,} is not it. The shape of `backbone.stages.stem[0].weight` is filters, "
             "colours, height, width: every place in it holds one weight."
         )
+    return None
 
 
 q3 = Exercise(
@@ -194,21 +188,14 @@ q3 = Exercise(
     ),
     hints=[
         "A tensor's `shape` says how many numbers stand along each of its axes.",
-        "Filters times colours times height times width; `weight.numel()` does it for you.",
+        "Filters times colours times height times width.",
     ],
     setup="import tlcourse as tl\nbackbone = tl.load_backbone(weights=None)",
     solution="answer = backbone.stages.stem[0].weight.numel()",
-    wrong=[
-        ("colours forgotten", "answer = 32 * 3 * 3"),
-        ("one filter", "answer = 3 * 3 * 3"),
-        ("a bias for each filter", "answer = 32 * 3 * 3 * 3 + 32"),
-        (
-            "with batch norm",
-            "answer = sum(p.numel() for p in backbone.stages.stem.parameters())",
-        ),
-        ("activations", "answer = 32 * 112 * 112"),
-        ("the whole network", "answer = sum(p.numel() for p in backbone.parameters())"),
-    ],
+    explanation=(
+        "32 filters look at 3 colours in 3 x 3 places each, and there is no bias. `numel()` "
+        "counts the numbers of a tensor."
+    ),
     check=_first_layer,
     takeaway=(
         "Fewer than a thousand numbers see all edges and colours; the rest of the network's "
@@ -217,42 +204,73 @@ q3 = Exercise(
 )
 
 
-def _reference(pixels):
+def _normalised(pixels):
     return (pixels.permute(2, 0, 1).float() / 255 - 0.5) / 0.5
 
 
-def _prepare(prepare):
-    expect_type(prepare, type(_prepare), "`prepare`")
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (4, 6, 3), generator=generator).to(torch.uint8)
-    got = prepare(pixels.clone())
-    if not isinstance(got, torch.Tensor):
-        raise NotYet(f"`prepare` should return a tensor; it gave {describe(got)}.")
-    if tuple(got.shape) != (3, 4, 6):
+def _photographs():
+    for seed, (height, width) in enumerate([(4, 6), (7, 3), (5, 5), (3, 8)]):
+        generator = torch.Generator().manual_seed(seed)
+        pixels = torch.randint(0, 256, (height, width, 3), generator=generator)
+        pixels[0, 0] = torch.tensor([0, 255, 128])
+        yield (pixels.to(torch.uint8),)
+
+
+def _picture(value, name):
+    if not isinstance(value, torch.Tensor):
+        raise NotYet(f"`prepare` should return a tensor; it gave {describe(value)}.")
+    if value.ndim != 3 or value.shape[0] != 3:
         raise NotYet(
-            f"For pixels of shape (4, 6, 3) `prepare` gave shape {tuple(got.shape)}. A network "
-            "wants colours first: (3, height, width)."
+            f"`prepare` gave shape {tuple(value.shape)}. A network wants colours first: (3, "
+            "height, width)."
         )
-    if got.dtype != torch.float32:
-        raise NotYet(f"The result is {got.dtype}; the network computes in torch.float32.")
-    if torch.allclose(got, pixels.float().reshape(3, 4, 6) / 127.5 - 1, atol=1e-5):
-        raise NotYet(
-            "The shape is right, but `reshape` only cuts the same row of numbers elsewhere: "
-            "colours and places are mixed up. Move the axis with `permute`."
-        )
-    if torch.allclose(got, _reference(pixels), atol=1e-5):
-        return
-    if torch.allclose(got, _reference(pixels.flip(2)), atol=1e-5):
-        raise NotYet("Red and blue have changed places; keep the order red, green, blue.")
-    if got.abs().max() > 10:
-        raise NotYet(
-            f"Values reach {got.abs().max():.0f}. Bring the pixels from 0..255 to 0..1 before "
-            "you subtract the mean."
-        )
-    low, high = _reference(pixels).aminmax()
-    raise NotYet(
-        f"Values go from {got.min():.2f} to {got.max():.2f}; with this network's mean and "
-        f"standard deviation they go from {low:.2f} to {high:.2f}."
+    if value.dtype != torch.float32:
+        raise NotYet(f"The result is {value.dtype}; the network computes in torch.float32.")
+    return value.detach().numpy()
+
+
+def _usual(pixels):
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    return (pixels.permute(2, 0, 1).float() / 255 - mean) / std
+
+
+def _prepare(answer: Any) -> str | None:
+    compare(
+        answer,
+        "prepare",
+        _photographs(),
+        _normalised,
+        read=_picture,
+        slips=[
+            (
+                lambda x: x.float().reshape(3, *x.shape[:2]) / 127.5 - 1,
+                "The shape is right, but `reshape` only cuts the same row of numbers elsewhere: "
+                "colours and places are mixed up. Move the axis with `permute`.",
+            ),
+            (
+                lambda x: _normalised(x.transpose(0, 1)),
+                "Height and width have changed places.",
+            ),
+            (
+                lambda x: _normalised(x.flip(2)),
+                "Red and blue have changed places; keep the order red, green, blue.",
+            ),
+            (
+                lambda x: (x.permute(2, 0, 1).float() - 0.5) / 0.5,
+                "Bring the pixels from 0..255 to 0..1 before you subtract the mean.",
+            ),
+            (
+                lambda x: x.permute(2, 0, 1).float() / 255,
+                "These are pixels from 0 to 1: the mean and the standard deviation are missing.",
+            ),
+            (
+                _usual,
+                "That is ImageNet's usual mean and standard deviation. What does *this* network "
+                "say in `backbone.spec.preprocess`?",
+            ),
+        ],
+        say="With this network's mean and standard deviation, values go from -1 to 1.",
     )
 
 
@@ -265,8 +283,8 @@ q4 = Exercise(
     ),
     hints=[
         "`backbone.spec.preprocess` shows the mean and the standard deviation.",
-        "Both are 0.5 in each colour, so 0 becomes -1 and 255 becomes 1.",
-        "`permute(2, 0, 1)` moves the colours to the front.",
+        "Two jobs: move the axis of colours to the front, and bring each number from 0..255 to "
+        "where the network wants it.",
     ],
     setup="import torch",
     solution="""
@@ -274,42 +292,13 @@ def prepare(pixels):
     scaled = pixels.permute(2, 0, 1).float() / 255
     return (scaled - 0.5) / 0.5
 """,
+    explanation=(
+        "`permute` moves an axis without mixing places. Mean and standard deviation are 0.5 in "
+        "each colour, so 0 becomes -1 and 255 becomes 1."
+    ),
     names=("prepare",),
-    wrong=[
-        (
-            "ImageNet's usual mean and standard deviation",
-            "def prepare(pixels):\n"
-            "    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)\n"
-            "    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)\n"
-            "    return (pixels.permute(2, 0, 1).float() / 255 - mean) / std",
-        ),
-        (
-            "not scaled to 0..1",
-            "def prepare(pixels):\n    return (pixels.permute(2, 0, 1).float() - 0.5) / 0.5",
-        ),
-        (
-            "scaled only",
-            "def prepare(pixels):\n    return pixels.permute(2, 0, 1).float() / 255",
-        ),
-        (
-            "reshape instead of permute",
-            "def prepare(pixels):\n    moved = pixels.reshape(3, *pixels.shape[:2])\n"
-            "    return (moved.float() / 255 - 0.5) / 0.5",
-        ),
-        (
-            "colours last",
-            "def prepare(pixels):\n    return (pixels.float() / 255 - 0.5) / 0.5",
-        ),
-        (
-            "blue first",
-            "def prepare(pixels):\n"
-            "    return (pixels.flip(2).permute(2, 0, 1).float() / 255 - 0.5) / 0.5",
-        ),
-        (
-            "double precision",
-            "def prepare(pixels):\n    return (pixels.permute(2, 0, 1).double() / 255 - 0.5) / 0.5",
-        ),
-    ],
     check=_prepare,
     takeaway="That is all that preprocessing is, once size and crop are settled.",
 )
+
+summary = lesson_summary(__name__)

@@ -1,12 +1,27 @@
 """Exercises of lesson 02: replace the softmax."""
 
+import copy
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number, expect_type
+from tlcourse.exercises import (
+    Exercise,
+    NotYet,
+    call,
+    compare,
+    describe,
+    expect_function,
+    expect_number,
+    lesson_summary,
+    single_choice,
+)
+from tlcourse.exercises.networks import expect_logits, expect_module
 
 
-def _count(answer):
+def _count(answer: Any) -> str | None:
     number = expect_number(answer, "the number of parameters", whole=True, low=1)
     inputs, outputs = 512, 5
     if number == inputs * outputs:
@@ -26,46 +41,80 @@ q1 = Exercise(
     "breeds of dog apart. Set `answer` to the number of parameters of the new layer.",
     hints=[
         "Each output weighs every number that comes in.",
-        "Each output also has a bias: a weight for each input, and one more.",
+        "An output has something else beside its weights: what is added in the end?",
     ],
     solution="answer = 5 * 512 + 5",
-    wrong=[
-        ("no biases", "answer = 5 * 512"),
-        ("the old layer", "answer = 1000 * 512 + 1000"),
-        ("a bias for each input", "answer = 5 * 512 + 512"),
-        ("this lesson's network", "answer = 5 * 1280 + 5"),
-        ("a text", "answer = 'five times 512'"),
-    ],
+    explanation="Each of the five outputs has a weight for every one of the 512 numbers, and one "
+    "bias.",
     check=_count,
     takeaway="The new layer is a few thousand parameters, whatever the network below it: little "
     "enough to be learnt from a few pictures.",
 )
 
 
-def _replace_last(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`replace_last` should be a function, but it is {describe(answer)}.")
-    for features, classes in ((6, 3), (9, 4)):
-        old = nn.Sequential(nn.Linear(8, features), nn.ReLU(), nn.Linear(features, 1000))
-        first, last = old[0].weight.detach().clone(), old[2].weight
-        new = expect_type(answer(old, classes), nn.Module, "what the function returns")
+def _networks():
+    """Networks of different widths and lengths, and how many classes are wanted."""
+    yield nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 1000)), 3
+    yield (
+        nn.Sequential(
+            nn.Linear(8, 12), nn.BatchNorm1d(12), nn.Tanh(), nn.Linear(12, 9), nn.ReLU(),
+            nn.Dropout(0.5), nn.Linear(9, 1000),
+        ),
+        4,
+    )  # fmt: skip
+    yield nn.Sequential(nn.Linear(8, 5), nn.Sigmoid(), nn.Linear(5, 1000, bias=False)), 2
+    yield nn.Sequential(nn.Linear(8, 20), nn.GELU(), nn.Linear(20, 1000)), 7
+
+
+def _replace_last(answer: Any) -> str | None:
+    function = expect_function(answer, "replace_last")
+    torch.manual_seed(0)
+    for network, classes in _networks():
+        body, last = copy.deepcopy(network[:-1]), copy.deepcopy(network[-1])
+        new = expect_module(call(function, "replace_last", network, classes), "what it returns")
+        if any(p.shape == last.weight.shape and torch.equal(p, last.weight)
+               for p in new.parameters()):  # fmt: skip
+            return "The 1000-way layer is still in there: yours has to take its place."
+        pixels = torch.randn(3 * last.in_features + 20, 8)
         try:
-            outputs = new(torch.randn(5, 8))
+            logits = expect_logits(new.eval(), pixels, classes, "the new network")
         except RuntimeError:
             return (
-                f"Where {features} numbers reach the last layer, the new one does not fit: how "
-                "many come in differs from network to network. Which layer knows?"
+                f"Where {last.in_features} numbers reach the last layer, the new one does not "
+                "fit: how many come in differs from network to network. Which layer knows?"
             )
-        if outputs.shape == (5, 1000):
-            return "The network still has 1000 outputs. A layer is what its weight and bias are."
-        if outputs.shape != (5, classes):
-            return f"Five pictures and {classes} classes came out as {describe(outputs)}."
-        if any(parameter is last for parameter in new.parameters()):
-            return "The 1000-way layer is still in there: yours has to take its place."
-        if not any(torch.equal(parameter, first) for parameter in new.parameters()):
-            return "The weights of the earlier layers are gone: they are what was pretrained."
-        if bool((outputs >= 0).all()) and torch.allclose(outputs.sum(1), torch.ones(5)):
-            return "These outputs are probabilities. Cross-entropy asks for logits: no softmax."
+        if complaint := _layer_by_layer(new, body.eval(), last, pixels, logits):
+            return complaint
+    return None
+
+
+def _layer_by_layer(new, body, last, pixels, logits):
+    with torch.no_grad():
+        features = body(pixels)
+    columns = torch.cat([features, torch.ones(len(features), 1)], 1).double().numpy()
+    layer, *_ = np.linalg.lstsq(columns, logits.double().numpy(), rcond=None)
+    if np.abs(columns @ layer - logits.numpy()).max() > 1e-3:
+        return (
+            "What comes out is not a linear layer on what the earlier layers give: one of those "
+            "was lost or changed, or there is something between or on top."
+        )
+    rows, weight = layer[:-1].T, last.weight.detach().double().numpy()
+    if any(np.allclose(row, old, atol=1e-3) for row in rows for old in weight):
+        return "The last layer still has weights of the old one. Yours should be a new one."
+    trained = [p for p in new.parameters() if p.requires_grad and p.shape[0] == len(rows)]
+    if not trained:
+        return "The new layer takes no gradient, so it could not be trained."
+    new.train()
+    once, again = new(pixels), new(pixels)
+    again.sum().backward()
+    if any(p.requires_grad and p.grad is None for p in new.parameters()):
+        return "The earlier layers get no gradient any more, so they could never be thawed."
+    begun_at_zero = bool((logits == logits[0]).all())  # no feature shows in the outputs
+    dropout = any(isinstance(m, nn.Dropout) for m in body)
+    if dropout and torch.equal(once, again) and not begun_at_zero:
+        return "In train mode the earlier layers had a dropout. It is gone."
+    if not dropout and not torch.equal(once, again):
+        return "In train mode there is chance in it now, a dropout that was not asked for."
     return None
 
 
@@ -76,47 +125,15 @@ q2 = Exercise(
     "last layer with one output for each of `classes` (a number).",
     hints=[
         "`network[-1]` is the last layer, and `network[:-1]` all that comes before it.",
-        "The new layer takes in what the old one took in: `network[-1].in_features`.",
-        "`nn.Sequential(*network[:-1], nn.Linear(..., classes))` puts it together.",
+        "The new layer takes in what the old one took in. Which attribute of the old one says so?",
     ],
     solution="""
 def replace_last(network, classes):
     new = nn.Linear(network[-1].in_features, classes)
     return nn.Sequential(*network[:-1], new)
 """,
-    wrong=[
-        (
-            "changes a number that no one reads",
-            "def replace_last(network, classes):\n"
-            "    network[-1].out_features = classes\n"
-            "    return network",
-        ),
-        (
-            "stacks the new layer on the old one",
-            "def replace_last(network, classes):\n"
-            "    return nn.Sequential(network, nn.Linear(1000, classes))",
-        ),
-        (
-            "adds a softmax",
-            "def replace_last(network, classes):\n"
-            "    new = nn.Linear(network[-1].in_features, classes)\n"
-            "    return nn.Sequential(*network[:-1], new, nn.Softmax(1))",
-        ),
-        (
-            "the width of one network",
-            "def replace_last(network, classes):\n"
-            "    return nn.Sequential(*network[:-1], nn.Linear(1280, classes))",
-        ),
-        (
-            "the layer alone",
-            "def replace_last(network, classes):\n    return nn.Linear(8, classes)",
-        ),
-        (
-            "forgets to return",
-            "def replace_last(network, classes):\n"
-            "    network[-1] = nn.Linear(network[-1].in_features, classes)",
-        ),
-    ],
+    explanation="The old layer knows how many numbers come in. The earlier layers are the same "
+    "objects as before, with their weights; only the last one is new.",
     names=("replace_last",),
     setup="from torch import nn",
     check=_replace_last,
@@ -124,32 +141,48 @@ def replace_last(network, classes):
 )
 
 
-def _softmax(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`softmax` should be a function, but it is {describe(answer)}.")
-    logits = torch.tensor([[2.0, 1.0, -1.0], [0.0, 0.0, 0.0], [-3.0, 0.5, 4.0], [1.0, 9.0, 1.0]])
-    found = expect_type(answer(logits), torch.Tensor, "what the function returns")
-    if found.shape != logits.shape:
-        return f"Four rows of three logits came out as {describe(found)}."
-    if torch.allclose(found, logits.softmax(0), atol=1e-5):
-        return "Each column sums to one. A row is one picture: the sum runs over its classes."
-    if (found < 0).any():
-        return "Some of these are negative. What turns any number into a positive one?"
-    if not torch.allclose(found.sum(1), torch.ones(4), atol=1e-4):
-        return "The probabilities of each picture have to sum to one."
-    if not torch.allclose(found, logits.softmax(1), atol=1e-4):
-        return "Each row sums to one, but these are not the probabilities that softmax gives."
-    large = torch.tensor([[1000.0, 999.0, 0.0], [2.0, 1.0, -1.0]])
-    found = answer(large.clone())
+def _tables():
+    yield (torch.tensor([[2.0, 1.0, -1.0], [0.0, 0.0, 0.0], [-3.0, 0.5, 4.0], [1.0, 9.0, 1.0]]),)
+    for seed, (pictures, classes) in enumerate([(5, 4), (1, 6), (6, 2), (3, 3)]):
+        generator = torch.Generator().manual_seed(seed)
+        yield (3 * torch.randn(pictures, classes, generator=generator),)
+    yield (torch.tensor([[1000.0, 999.0, 0.0], [2.0, 1.0, -1.0]]),)
+    yield (torch.tensor([[-1000.0, -1001.0], [-999.0, -1000.5]]),)
+    yield (torch.tensor([[995.0, 1000.0, 998.0, 996.0]]),)
+
+
+def _probabilities(value, name):
+    if not hasattr(value, "shape") or len(value.shape) != 2:
+        raise NotYet(f"A row a picture and a column a class were expected, not {describe(value)}.")
+    found = torch.as_tensor(value).detach()
     if not torch.isfinite(found).all():
-        return (
-            "Right for small logits. With a logit of 1000 it is no longer a number: the power is "
-            "too large for a float. Which change to all logits of a picture leaves its "
+        raise NotYet(
+            "For some logits it is no longer a number: the power is too large for a float, or all "
+            "of a row are too small. Which change to all logits of a picture leaves its "
             "probabilities alone?"
         )
-    if not torch.allclose(found, large.softmax(1), atol=1e-4):
-        return "No power is too large, but for logits of 1000 and 999 their difference is lost."
-    return None
+    return found.numpy()
+
+
+def _softmax(answer: Any) -> str | None:
+    compare(
+        answer,
+        "softmax",
+        _tables(),
+        lambda z: z.softmax(1),
+        read=_probabilities,
+        slips=[
+            (
+                lambda z: z.softmax(0),
+                "Each column sums to one. A row is one picture: the sum runs over its classes.",
+            ),
+            (lambda z: z.sigmoid(), "A sigmoid looks at each logit alone. Each row sums to one."),
+            (lambda z: z.log_softmax(1), "These are the logarithms of the probabilities."),
+        ],
+        say="Each row should sum to one, in the proportions of the powers of its logits.",
+        atol=1e-4,
+        show=lambda z: str([[round(v, 2) for v in row] for row in z.tolist()]),
+    )
 
 
 q3 = Exercise(
@@ -157,93 +190,57 @@ q3 = Exercise(
     question="Write `softmax(logits)` for a tensor of shape (pictures, classes), out of "
     "`exp`, sums and differences. It must also work where a logit is 1000.",
     hints=[
-        "The formula from above, with the sum taken over `dim=1` and `keepdim=True`.",
-        "Adding the same number to all logits of a picture changes nothing, so subtract the "
-        "largest of them first.",
+        "The formula from above, with the sum taken over the classes of each picture.",
+        "Adding the same number to all logits of a picture changes nothing. Which number makes "
+        "every power harmless?",
     ],
     solution="""
 def softmax(logits):
     powers = (logits - logits.max(dim=1, keepdim=True).values).exp()
     return powers / powers.sum(dim=1, keepdim=True)
 """,
-    wrong=[
-        (
-            "too large a power",
-            "def softmax(logits):\n"
-            "    powers = logits.exp()\n"
-            "    return powers / powers.sum(1, keepdim=True)",
-        ),
-        (
-            "sums over the pictures",
-            "def softmax(logits):\n    powers = logits.exp()\n    return powers / powers.sum(0)",
-        ),
-        (
-            "no powers",
-            "def softmax(logits):\n    return logits / logits.sum(1, keepdim=True)",
-        ),
-        (
-            "cuts off what is large",
-            "def softmax(logits):\n"
-            "    powers = logits.clamp(max=80).exp()\n"
-            "    return powers / powers.sum(1, keepdim=True)",
-        ),
-        (
-            "hides what is no number",
-            "def softmax(logits):\n"
-            "    powers = torch.nan_to_num(logits.exp())\n"
-            "    return powers / powers.sum(1, keepdim=True)",
-        ),
-        (
-            "the largest of all pictures",
-            "def softmax(logits):\n"
-            "    powers = (logits - logits.max()).exp()\n"
-            "    return powers / powers.sum(1, keepdim=True)",
-        ),
-        ("a sigmoid each", "def softmax(logits):\n    return logits.sigmoid()"),
-        (
-            "squares instead of powers",
-            "def softmax(logits):\n"
-            "    squares = (logits + 10) ** 2\n"
-            "    return squares / squares.sum(1, keepdim=True)",
-        ),
-    ],
+    explanation="With the largest logit of its row subtracted, the largest power is one, and none "
+    "can overflow; the proportions are the same. `keepdim=True` keeps a column to divide by.",
     names=("softmax",),
     setup="import torch",
     check=_softmax,
     takeaway="Only differences between logits count, which is why the largest may be subtracted.",
 )
 
-_READINGS = {
-    "a": "That would be so if Misty were one of several things that could be there, 'nothing of "
-    "the kind' among them. Has this softmax an output for that?",
-    "c": "That is about many pictures, and about pictures like those it was trained on.",
-    "d": "It is a function of the picture: another cup can come out the other way, and as firmly.",
-}
-
-
-def _reading(answer):
-    choice = expect_choice(answer, ["a", "b", "c", "d"])
-    return _READINGS.get(choice)
-
-
-q4 = Exercise(
+q4 = single_choice(
     title="What does 0.93 mean?",
     question="A softmax over Tigger and Misty says 'Misty, 0.93' of a cup of coffee. Set `answer` "
-    "to the letter of what that means. 'a': with a chance of 93 % Misty is in the picture. 'b': "
-    "if it has to be one of the two, the picture looks more like Misty, by a difference of logits "
-    "of about 2.6. 'c': of 100 such pictures, 93 show Misty. 'd': nothing, it is drawn at random.",
+    "to the letter of what that means.",
+    options=[
+        (
+            "with a chance of 93 % Misty is in the picture",
+            "That would be so if Misty were one of several things that could be there, 'nothing "
+            "of the kind' among them. Has this softmax an output for that?",
+        ),
+        (
+            "of 100 such pictures, 93 show Misty",
+            "That is about many pictures, and about pictures like those it was trained on.",
+        ),
+        (
+            "if it has to be one of the two, the picture looks more like Misty, by a difference of "
+            "logits of about 2.6",
+            None,
+        ),
+        (
+            "nothing, it is drawn at random",
+            "It is a function of the picture: another cup can come out the other way, and as "
+            "firmly.",
+        ),
+    ],
     hints=[
         "What are the other 7 % about?",
         "With two outputs the probability depends on one number alone: the difference between "
         "their logits.",
     ],
-    solution='answer = "b"',
-    wrong=[
-        ("Misty is there", 'answer = "a"'),
-        ("a frequency", 'answer = "c"'),
-        ("random", 'answer = "d"'),
-        ("a number", "answer = 0.93"),
-    ],
-    check=_reading,
+    explanation="0.93 to 0.07 is the proportion of two powers, and its logarithm is 2.6, the "
+    "difference of the logits. Coffee is neither, but there is no output to say so; how often the "
+    "answer is right among coffee cups was never measured.",
     takeaway="A softmax compares its classes with each other, and with nothing else.",
 )
+
+summary = lesson_summary(__name__)

@@ -1,27 +1,40 @@
 """Exercises of lesson 05: more data, fewer frozen layers."""
 
-import math
+from collections.abc import Mapping
+from typing import Any
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_type
-from tlcourse.strategies.strategy import Strategy
+import numpy as np
 
-_STAGES = ("stem", *(f"stage{i}" for i in range(1, 9)))
+import tlcourse as tl
+from tlcourse.exercises import (
+    Exercise,
+    compare,
+    expect_choice,
+    expect_number,
+    expect_type,
+    lesson_summary,
+    read_text,
+)
+from tlcourse.exercises.checks_05 import pair_is_fair
+from tlcourse.exercises.networks import STAGES, small_backbone
 
 
-def _mine(answer):
-    mine = expect_type(answer, Strategy, "the answer")
-    if mine.cut is None and mine.deleted == 0:
+def _mine(answer: Any) -> str | None:
+    mine = expect_type(answer, tl.Strategy, "the answer")
+    network = small_backbone()
+    kept, trained = mine.kept(network), mine.trained_stages(network)
+    if kept == STAGES:
         return "It keeps all stages. Which one should be the last?"
-    if mine.cut not in (None, "stage6") or (mine.cut is None and mine.deleted != 2):
-        return f"It does not end with stage6: cut={mine.cut!r}, deleted={mine.deleted}."
-    if mine.trained == 0:
+    if kept[-1] != "stage6":
+        return f"It does not end with stage6, but with {kept[-1]}."
+    if not trained:
         return "It trains none of the stages that it keeps."
-    if mine.trained != 2:
+    if trained != ("stage5", "stage6"):
         return (
             f"trained={mine.trained!r}: that many of the stages that are *kept* are trained, "
             "counted from the last of them."
         )
-    if mine.reinitialised:
+    if mine.random_stages(network):
         return "Some of its stages start from random weights. Pretrained ones were asked for."
     if tuple(mine.hidden) != (64,):
         return f"hidden={mine.hidden}: what goes on top should be one layer of 64 units."
@@ -38,36 +51,16 @@ q1 = Exercise(
     "two of those from pretrained weights with the statistics of batch norm left alone, and has 64 "
     "hidden units of its own.",
     hints=[
-        "The strategy of the section 'A strategy of your own' has `cut` and `hidden`, those of the "
-        "trap `trained` and `batch_norm`. `help(tl.Strategy)` lists all that can be said.",
-        "A name, and four settings: `cut`, `trained`, `hidden` (a tuple with one number) and "
-        "`batch_norm`.",
+        "The strategy of the section 'A strategy of your own' says where to cut and what goes on "
+        "top; those of the trap say what is trained and how batch norm is treated.",
+        "A name, and four settings; hidden layers are a tuple. `help(tl.Strategy)` lists all that "
+        "can be said.",
     ],
     solution="""
 mine = tl.Strategy("mine", cut="stage6", trained=2, hidden=(64,), batch_norm="frozen")
 """,
-    wrong=[
-        (
-            "all stages kept",
-            'mine = tl.Strategy("mine", trained=2, hidden=(64,), batch_norm="frozen")',
-        ),
-        (
-            "counts from the end of the whole network",
-            'mine = tl.Strategy("mine", cut="stage6", trained=4, hidden=(64,), '
-            'batch_norm="frozen")',
-        ),
-        ("batch norm adapts", 'mine = tl.Strategy("mine", cut="stage6", trained=2, hidden=(64,))'),
-        (
-            "random weights",
-            'mine = tl.Strategy("mine", cut="stage6", trained=2, reinitialised=2, hidden=(64,), '
-            'batch_norm="frozen")',
-        ),
-        (
-            "no hidden units",
-            'mine = tl.Strategy("mine", cut="stage6", trained=2, batch_norm="frozen")',
-        ),
-        ("a name only", 'mine = "hidden_2"'),
-    ],
+    explanation="`trained` counts from the last stage that is kept, so it is stage5 and stage6. "
+    "Pretrained weights are the default, and so is one rate for all.",
     names=("mine",),
     setup="import tlcourse as tl",
     check=_mine,
@@ -76,29 +69,49 @@ mine = tl.Strategy("mine", cut="stage6", trained=2, hidden=(64,), batch_norm="fr
 )
 
 
-def _rates(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`rates_of` should be a function, but it is {describe(answer)}.")
-    for stages, top, decay in ((("stem", "stage1", "stage2"), 1e-3, 0.5), (_STAGES, 0.01, 0.6)):
-        found = expect_type(answer(list(stages), top, decay), dict, "what the function returns")
-        if set(found) != set(stages):
-            return f"For {list(stages)} it should have one rate for each of them, and no others."
-        right = {s: top * decay ** (len(stages) - i) for i, s in enumerate(stages)}
-        close = {s: math.isclose(found[s], right[s], rel_tol=1e-6) for s in stages}
-        if all(close.values()):
-            continue
-        if math.isclose(found[stages[0]], right[stages[-1]], rel_tol=1e-6):
-            return "The first stage gets the highest rate. Which stages should hardly move?"
-        if math.isclose(found[stages[-1]], top, rel_tol=1e-6):
-            return (
-                "The last stage gets the rate of the head itself. It comes one step below the head."
-            )
-        wrong = next(s for s in reversed(stages) if not close[s])
-        return (
-            f"For top={top:g}, decay={decay:g} and stages {list(stages)}, the rate of {wrong} is "
-            f"{found[wrong]:.3g}. Begin at the last stage and go down by one factor a stage."
-        )
-    return None
+def _ladders():
+    yield ["stem", "stage1", "stage2"], 1e-3, 0.5
+    yield list(STAGES), 0.01, 0.6
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 4, 7):
+        yield list(STAGES[-count:]), float(rng.uniform(1e-4, 0.1)), float(rng.uniform(0.2, 0.95))
+
+
+def _rate_dict(value, name):
+    mapping = expect_type(value, Mapping, name)
+    return {key: expect_number(rate, f"the rate of {key}") for key, rate in mapping.items()}
+
+
+def _rates_down(stages, top, decay, shift=0):
+    return {name: top * decay ** (len(stages) - i + shift) for i, name in enumerate(stages)}
+
+
+def _rates(answer: Any) -> str | None:
+    compare(
+        answer,
+        "rates_of",
+        _ladders(),
+        _rates_down,
+        read=_rate_dict,
+        slips=[
+            (
+                lambda s, t, d: {name: t * d ** (i + 1) for i, name in enumerate(s)},
+                "The first stage gets the highest rate. Which stages should hardly move?",
+            ),
+            (
+                lambda s, t, d: _rates_down(s, t, d, -1),
+                "The last stage gets the rate of the head itself. It comes one step below the "
+                "head.",
+            ),
+            (
+                lambda s, t, d: _rates_down(s, t, d, 1),
+                "The last stage is two steps below the head. One step is asked for.",
+            ),
+            (lambda s, t, d: dict.fromkeys(s, t * d), "All stages have the same rate."),
+        ],
+        say="Begin at the last stage and go down by one factor a stage.",
+        show=lambda s, t, d: f"{len(s)} stages from {s[0]} to {s[-1]}, top={t:.3g}, decay={d:.3g}",
+    )
 
 
 q2 = Exercise(
@@ -107,40 +120,14 @@ q2 = Exercise(
     "last stage gets `top * decay`, each earlier one `decay` times the rate of the next.",
     hints=[
         "How many steps below the head is the last stage, and how many the first?",
-        "With `enumerate`, stage number i of n has the rate `top * decay ** (n - i)`.",
+        "Count with `enumerate`; the exponent of `decay` falls as the number of the stage grows.",
     ],
     solution="""
 def rates_of(stages, top, decay):
     return {name: top * decay ** (len(stages) - i) for i, name in enumerate(stages)}
 """,
-    wrong=[
-        (
-            "wrong way round",
-            "def rates_of(stages, top, decay):\n"
-            "    return {name: top * decay ** (i + 1) for i, name in enumerate(stages)}",
-        ),
-        (
-            "starts at the top itself",
-            "def rates_of(stages, top, decay):\n"
-            "    n = len(stages) - 1\n"
-            "    return {name: top * decay ** (n - i) for i, name in enumerate(stages)}",
-        ),
-        (
-            "subtracts",
-            "def rates_of(stages, top, decay):\n"
-            "    n = len(stages)\n"
-            "    return {s: top - decay * (n - i) * top / n for i, s in enumerate(stages)}",
-        ),
-        (
-            "one rate for all",
-            "def rates_of(stages, top, decay):\n    return {name: top * decay for name in stages}",
-        ),
-        (
-            "a list",
-            "def rates_of(stages, top, decay):\n"
-            "    return [top * decay ** (i + 1) for i in range(len(stages))][::-1]",
-        ),
-    ],
+    explanation="Of n stages, number i (from 0) is n - i steps below the head: the last one step, "
+    "the first n steps.",
     names=("rates_of",),
     check=_rates,
     takeaway="`tl.fit(..., stage_lrs=...)` takes such a dict. With nine stages and a decay of 0.6 "
@@ -148,8 +135,8 @@ def rates_of(stages, top, decay):
 )
 
 
-def _cached(under_last_3, under_gradual):
-    options = [*_STAGES, "none"]
+def _cached(under_last_3: Any, under_gradual: Any) -> str | None:
+    options = ("none", *STAGES)
     first = expect_choice(under_last_3, options, "under_last_3")
     second = expect_choice(under_gradual, options, "under_gradual")
     if first == "none":
@@ -180,38 +167,65 @@ q3 = Exercise(
         "An activation can be cached as long as nothing below it, itself included, is trained.",
     ],
     solution='under_last_3, under_gradual = "stage5", "none"',
-    wrong=[
-        ("the first trained one", 'under_last_3, under_gradual = "stage6", "none"'),
-        ("counted from the stem", 'under_last_3, under_gradual = "stage3", "none"'),
-        ("always the last stage", 'under_last_3, under_gradual = "stage8", "stage8"'),
-        ("the stem is always frozen", 'under_last_3, under_gradual = "stage5", "stem"'),
-        ("nothing ever", 'under_last_3, under_gradual = "none", "none"'),
-        ("numbers", "under_last_3, under_gradual = 5, 0"),
-    ],
+    explanation="`last_3` trains stage6, stage7 and stage8, so stage5 is the last that stays the "
+    "same. Gradual unfreezing ends with a stem that is trained, and nothing lies below the stem.",
     names=("under_last_3", "under_gradual"),
     check=_cached,
     takeaway="The cache ends below the lowest stage that is ever trained. That is the hidden price "
     "of thawing early stages.",
 )
 
-_PAIRS = (
-    # a, b, right, what to think about
-    ((0.9, 0.8, 0.7), (0.8, 0.7, 0.6), "a", "a is ahead with every seed, pair by pair"),
-    ((0.5, 0.7), (0.6, 0.9), "b", "b is ahead with every seed"),
-    ((0.9, 0.9, 0.6), (0.5, 0.5, 0.7), "open", "a has the higher mean, but not with every seed"),
-    ((0.8, 0.8), (0.8, 0.8), "open", "nobody is ahead"),
-    ((0.8, 0.9), (0.8, 0.8), "open", "with one seed the two are level"),
-)
+
+def _seeds():
+    yield [0.9, 0.8, 0.7], [0.8, 0.7, 0.6]
+    yield [0.9, 0.9, 0.6], [0.5, 0.5, 0.7]  # a higher mean, and not with every seed
+    yield [0.8, 0.8], [0.8, 0.8]
+    yield [0.8, 0.9], [0.8, 0.8]
+    rng = np.random.default_rng(0)
+    for number in (2, 3, 4, 5, 6, 7, 5, 3):
+        base = rng.integers(40, 80, number)
+        lead = rng.integers(1, 12, number)
+        odd = lead.copy()
+        odd[rng.integers(number)] *= -1
+        level = lead.copy()
+        level[rng.integers(number)] = 0
+        for more in (lead, -lead, odd, -odd, level, -level):
+            yield ((base + more) / 100).tolist(), (base / 100).tolist()
 
 
-def _verdict(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`verdict` should be a function, but it is {describe(answer)}.")
-    for a, b, right, why in _PAIRS:
-        found = answer(list(a), list(b))
-        if found != right or not isinstance(found, str):
-            return f"For a={list(a)} and b={list(b)} it gives {describe(found)}; there, {why}."
-    return None
+def _ahead(a, b):
+    if all(x > y for x, y in zip(a, b, strict=True)):
+        return "a"
+    return "b" if all(x < y for x, y in zip(a, b, strict=True)) else "open"
+
+
+def _verdict(answer: Any) -> str | None:
+    compare(
+        answer,
+        "verdict",
+        _seeds(),
+        _ahead,
+        read=read_text,
+        slips=[
+            (
+                lambda a, b: "open" if sum(a) == sum(b) else "a" if sum(a) > sum(b) else "b",
+                "That compares means. One seed that says otherwise leaves the matter open.",
+            ),
+            (
+                lambda a, b: "a" if min(a) > max(b) else "b" if min(b) > max(a) else "open",
+                "That asks that no accuracy of one overlaps with any of the other. Compare the two "
+                "of each seed.",
+            ),
+            (
+                lambda a, b: "a" if _ahead(a, b) == "a" else "open",
+                "It never says 'b'.",
+            ),
+        ],
+        say="Go through the pairs: is one of the two ahead in each of them?",
+        show=lambda a, b: (
+            f"a={[round(float(x), 2) for x in a]} and b={[round(float(x), 2) for x in b]}"
+        ),
+    )
 
 
 q4 = Exercise(
@@ -220,7 +234,7 @@ q4 = Exercise(
     "returns 'a' or 'b' where that one is ahead with every seed, else 'open'.",
     hints=[
         "`zip(a, b)` goes through the pairs of one seed each.",
-        "`all(x > y for x, y in zip(a, b))` is true where a is ahead in each pair.",
+        "`all(...)` is true where a comparison holds in each pair. You need it twice.",
     ],
     solution="""
 def verdict(a, b):
@@ -230,40 +244,41 @@ def verdict(a, b):
         return "b"
     return "open"
 """,
-    wrong=[
-        (
-            "compares means",
-            "def verdict(a, b):\n"
-            "    if sum(a) == sum(b):\n"
-            '        return "open"\n'
-            '    return "a" if sum(a) > sum(b) else "b"',
-        ),
-        (
-            "asks that no dot overlaps",
-            "def verdict(a, b):\n"
-            "    if min(a) > max(b):\n"
-            '        return "a"\n'
-            '    return "b" if min(b) > max(a) else "open"',
-        ),
-        (
-            "counts a draw as ahead",
-            "def verdict(a, b):\n"
-            "    if all(x >= y for x, y in zip(a, b)):\n"
-            '        return "a"\n'
-            '    return "b" if all(y >= x for x, y in zip(a, b)) else "open"',
-        ),
-        (
-            "never says b",
-            'def verdict(a, b):\n    return "a" if all(x > y for x, y in zip(a, b)) else "open"',
-        ),
-        (
-            "a truth value",
-            "def verdict(a, b):\n    return all(x > y for x, y in zip(a, b))",
-        ),
-    ],
+    explanation="Each pair has the pictures of one seed in common, so it is compared by itself. A "
+    "pair that is level, or that goes the other way, leaves the matter open.",
     names=("verdict",),
     check=_verdict,
     takeaway="Pairs share their pictures, so a small gain that shows with every seed counts more "
     "than a large one on average. It is still no proof: that five fair coins all agree, heads or "
     "tails, has a chance of 1 in 16.",
 )
+
+
+q5 = Exercise(
+    title="Construct a fair rival",
+    question="What are pretrained weights worth in the last two stages? Write `fair_pair(backbone, "
+    "classes, seed)`, which returns two models that train `stage7`, `stage8` and a new head on "
+    "frozen stages below, batch norm included. In the first they start from the backbone's "
+    "weights, in the second from random ones, and nothing else differs: not even the first weights "
+    "of the head.",
+    hints=[
+        "Two strategies of the course do this, and `tl.apply` builds a model from a strategy.",
+        "Strategies that train the last k stages are called `last_<k>` and `reinit_<k>`. What "
+        "decides about the first weights of a head?",
+    ],
+    solution="""
+def fair_pair(backbone, classes, seed):
+    first = tl.apply("last_2", backbone, classes, seed=seed)
+    second = tl.apply("reinit_2", backbone, classes, seed=seed)
+    return first, second
+""",
+    explanation="The two strategies agree in all but `reinitialised`. `tl.apply` copies the "
+    "backbone, and the same seed gives the same first head.",
+    names=("fair_pair",),
+    setup="import tlcourse as tl",
+    check=pair_is_fair,
+    takeaway="Train both on `draw(10, seed)` with the same options, and compare them seed by seed "
+    "with your `verdict`.",
+)
+
+summary = lesson_summary(__name__)

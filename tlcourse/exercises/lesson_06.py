@@ -1,113 +1,163 @@
 """Exercises of lesson 06: general to specific."""
 
+from typing import Any
+
 import numpy as np
+import torch
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number
+from tlcourse.exercises import (
+    Exercise,
+    NotYet,
+    call,
+    compare,
+    describe,
+    expect_function,
+    expect_number,
+    expect_numbers,
+    lesson_summary,
+    single_choice,
+)
+from tlcourse.exercises.networks import moved, planted_backbone, stripes, tensors
 
-_TABLES = (
-    # accuracies, right, what to think about
-    (
-        {"stem": [0.5, 0.5], "stage1": [0.70, 0.72], "stage2": [0.715, 0.715], "stage3": [0.6]},
-        "stage1",
-        "an earlier cut is within a point of the best",
-    ),
-    (
-        {"stem": [0.2, 0.4], "stage1": [0.90, 0.30], "stage2": [0.8, 0.7], "stage3": [0.81, 0.71]},
-        "stage2",
-        "one lucky seed does not make the best mean",
-    ),
-    ({"stem": [0.9], "stage1": [0.5]}, "stem", "the first stage is the best"),
-    (
-        {"stem": [0.1], "stage1": [0.2], "stage2": [0.9], "stage3": [0.88], "stage4": [0.5]},
-        "stage2",
-        "the best mean is not the last",
-    ),
-    ({"stem": [0.10], "stage1": [0.78], "stage2": [0.8]}, "stage2", "two points are too many"),
+# In the first network stripes can be told apart after stage1 and stage2, in the second after the
+# stem alone, in the third after stage4 and what follows; everywhere else it is a guess.
+_PLANTED = (
+    (("stage1", "stage2"), {"stem": False, "stage1": True, "stage3": False}),
+    (("stem",), {"stem": True}),
+    (("stage4", "stage5"), {"stage5": True}),
 )
 
 
-def _cut(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`where_to_cut` should be a function, but it is {describe(answer)}.")
-    for table, right, why in _TABLES:
-        found = answer({stage: list(values) for stage, values in table.items()})
-        if not isinstance(found, str) or found != right:
-            return f"For {table} it gives {describe(found)}; there, {why}."
+def _pixels(labels, seed, size):
+    pictures = torch.from_numpy(stripes(labels, seed, size))
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _flat(labels, seed, size):
+    """Pictures of one grey each, darker or brighter: nothing but the mean tells them apart."""
+    grey = 0.4 + 0.2 * labels + np.random.default_rng(seed).uniform(-0.04, 0.04, len(labels))
+    return torch.from_numpy(grey).float()[:, None, None, None].expand(-1, 3, size, size).clone()
+
+
+def _probe(answer: Any) -> str | None:
+    function = expect_function(answer, "cut_and_probe")
+    known = np.tile([0, 1], 30)
+    asked = np.random.default_rng(3).permutation(known)
+    names = np.array([4, 1])  # labels need not be positions
+    for useful, expected in _PLANTED:
+        network = planted_backbone(useful=useful)
+        before = tensors(network)
+        for stage, told_apart in expected.items():
+            given = (_pixels(known, 1, 16), names[known], _pixels(asked, 2, 20))
+            found = expect_numbers(call(function, "cut_and_probe", network, stage, *given))
+            if found.shape != asked.shape:
+                return f"{len(asked)} pictures were asked about; it gave {describe(found)}."
+            if not set(found) <= set(names):
+                return "There are labels among its answers that no known picture has."
+            if moved(network, before):
+                return "The network has changed. A probe looks at a frozen network."
+            right = float((found == names[asked]).mean())
+            if told_apart and right < 0.9:
+                return (
+                    f"After {stage} of this small network the classes can be told apart, but only "
+                    f"{right:.0%} of its answers are right. Is it cut there, the stage itself "
+                    "included, and are maps averaged over height and width?"
+                )
+            if not told_apart and right > 0.8:
+                return (
+                    f"After {stage} of this small network nothing can be told apart, and yet "
+                    f"{right:.0%} of its answers are right: it looks at another stage, or at more "
+                    "than the mean of each map."
+                )
+    network = planted_backbone(useful=("stage3",))
+    given = (_flat(known, 1, 16), names[known], _flat(asked, 2, 20))
+    found = expect_numbers(call(function, "cut_and_probe", network, "stage1", *given))
+    if (found == names[asked]).mean() < 0.9:
+        return (
+            "Pictures of one grey each, which are darker or brighter, it cannot tell apart. What "
+            "is taken of each map should be its mean, whatever the size of the pictures."
+        )
     return None
 
 
 q1 = Exercise(
-    title="Where to cut?",
-    question="Write `where_to_cut(accuracies)` for a dict from stage, first to last, to a list of "
-    "accuracies over seeds. Return the first stage whose mean is at most 0.01 below the best mean.",
+    title="Cut and probe",
+    question="Write `cut_and_probe(network, stage, known, labels, asked)`. Cut the network after "
+    "the stage of that name, average each map over height and width, train a linear classifier on "
+    "the pixels `known` and their `labels`, and return the labels that it gives to the pixels "
+    "`asked`, one each. The two sets may differ in size.",
     hints=[
-        "Two steps: the mean of each stage, then go through the stages in order and stop at the "
-        "first that is good enough.",
-        "`next(stage for stage, m in means.items() if m >= max(means.values()) - 0.01)`",
+        "`network.prefix(stage)` is the network up to that stage; it takes pixels and gives maps.",
+        "In eval mode and without gradients; scikit-learn has the classifier, as in the lesson. "
+        "Both sets of pictures go the same way.",
     ],
     solution="""
-def where_to_cut(accuracies):
-    means = {stage: sum(values) / len(values) for stage, values in accuracies.items()}
-    enough = max(means.values()) - 0.01
-    return next(stage for stage, mean in means.items() if mean >= enough)
+def cut_and_probe(network, stage, known, labels, asked):
+    stages = network.prefix(stage).eval()
+    with torch.no_grad():
+        seen, new = (stages(pixels).mean((2, 3)).numpy() for pixels in (known, asked))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression())
+    return classifier.fit(seen, labels).predict(new)
 """,
-    wrong=[
-        (
-            "always the best",
-            "def where_to_cut(accuracies):\n"
-            "    means = {s: sum(v) / len(v) for s, v in accuracies.items()}\n"
-            "    return max(means, key=means.get)",
-        ),
-        (
-            "the best single run",
-            "def where_to_cut(accuracies):\n"
-            "    best = max(max(v) for v in accuracies.values())\n"
-            "    return next(s for s, v in accuracies.items() if max(v) >= best - 0.01)",
-        ),
-        (
-            "the last that is good enough",
-            "def where_to_cut(accuracies):\n"
-            "    means = {s: sum(v) / len(v) for s, v in accuracies.items()}\n"
-            "    good = [s for s, m in means.items() if m >= max(means.values()) - 0.01]\n"
-            "    return good[-1]",
-        ),
-        (
-            "ten points",
-            "def where_to_cut(accuracies):\n"
-            "    means = {s: sum(v) / len(v) for s, v in accuracies.items()}\n"
-            "    return next(s for s, m in means.items() if m >= max(means.values()) - 0.1)",
-        ),
-        ("the last stage", "def where_to_cut(accuracies):\n    return list(accuracies)[-1]"),
-    ],
-    names=("where_to_cut",),
-    check=_cut,
-    takeaway="The allowance keeps chance from sending you deeper. To choose for real, give it "
-    "accuracies on validation pictures.",
+    explanation="The stages stay as they are: only the classifier learns, and from the known "
+    "pictures alone. The mean over places leaves one number a channel, whatever the size.",
+    names=("cut_and_probe",),
+    setup="import torch\nfrom sklearn.linear_model import LogisticRegression\n"
+    "from sklearn.pipeline import make_pipeline\n"
+    "from sklearn.preprocessing import StandardScaler",
+    check=_probe,
+    takeaway="Try it on the digits with two stages, such as stage4 and stage8. Which one is ahead, "
+    "and with every seed?",
 )
 
 
-def _nearest(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`nearest` should be a function, but it is {describe(answer)}.")
+def _features():
     rng = np.random.default_rng(6)
-    for rows, width, count in ((30, 8, 4), (12, 3, 12)):
+    for rows, width, count in ((30, 8, 4), (12, 3, 12), (40, 5, 1), (25, 16, 7), (9, 2, 5)):
         features = rng.normal(size=(rows, width)) * rng.uniform(0.1, 20, size=(rows, 1))
-        query = rng.normal(size=width) * 3
-        alike = features @ query / np.linalg.norm(features, axis=1)
-        right = np.argsort(-alike)[:count]
-        found = np.asarray(answer(features.copy(), query.copy(), count))
-        if found.shape != (count,) or not np.issubdtype(found.dtype, np.integer):
-            return f"Asked for {count} positions, it returns {describe(found)}."
-        if (found == right).all():
-            continue
-        if (found == np.argsort(alike)[:count]).all():
-            return "Those are the least alike. A high cosine means alike."
-        if (found == np.argsort(-(features @ query))[:count]).all():
-            return "Long rows win here, whatever their direction: divide by the length of each row."
-        if (found == np.argsort(np.linalg.norm(features - query, axis=1))[:count]).all():
-            return "Those are nearest by distance. Cosine looks at the direction alone."
-        return "These are not the rows with the highest cosine, the most alike first."
-    return None
+        yield features + rng.normal(size=width), rng.normal(size=width) * 3, count
+
+
+def _cosine_order(features, query):
+    return np.argsort(-(features @ query / np.linalg.norm(features, axis=1)))
+
+
+def _positions(value, name):
+    found = expect_numbers(value, name)
+    if (found != found.round()).any():
+        raise NotYet(f"Return positions, whole numbers; {name} is {describe(value)}.")
+    return found
+
+
+def _nearest(answer: Any) -> str | None:
+    compare(
+        answer,
+        "nearest",
+        _features(),
+        lambda f, q, count: _cosine_order(f, q)[:count],
+        read=_positions,
+        slips=[
+            (
+                lambda f, q, count: _cosine_order(f, q)[::-1][:count],
+                "Those are the least alike. A high cosine means alike.",
+            ),
+            (
+                lambda f, q, count: np.argsort(-(f @ q))[:count],
+                "Long rows win here, whatever their direction: divide by the length of each row.",
+            ),
+            (
+                lambda f, q, count: np.argsort(np.linalg.norm(f - q, axis=1))[:count],
+                "Those are nearest by distance. Cosine looks at the direction alone.",
+            ),
+            (
+                lambda f, q, count: _cosine_order(f, q)[:count][::-1],
+                "The right rows, but the most alike comes first.",
+            ),
+            (lambda f, q, count: _cosine_order(f, q), "How many were asked for?"),
+        ],
+        say="Those are not the rows with the highest cosine, the most alike first.",
+        show=lambda f, q, count: f"{len(f)} rows of {len(q)} numbers and count={count}",
+    )
 
 
 q2 = Exercise(
@@ -118,44 +168,16 @@ q2 = Exercise(
     hints=[
         "The cosine is the dot product divided by both lengths; the query's length is the same for "
         "all rows.",
-        "`np.linalg.norm(features, axis=1)` gives the lengths, `np.argsort(-x)` the order from the "
-        "largest down.",
+        "`np.linalg.norm` with an axis gives the lengths of rows. `np.argsort` sorts upwards: what "
+        "do you sort, so that the most alike comes first?",
     ],
     solution="""
 def nearest(features, query, count):
     alike = features @ query / np.linalg.norm(features, axis=1)
     return np.argsort(-alike)[:count]
 """,
-    wrong=[
-        (
-            "the dot product alone",
-            "def nearest(features, query, count):\n"
-            "    return np.argsort(-(features @ query))[:count]",
-        ),
-        (
-            "the least alike",
-            "def nearest(features, query, count):\n"
-            "    alike = features @ query / np.linalg.norm(features, axis=1)\n"
-            "    return np.argsort(alike)[:count]",
-        ),
-        (
-            "by distance",
-            "def nearest(features, query, count):\n"
-            "    return np.argsort(np.linalg.norm(features - query, axis=1))[:count]",
-        ),
-        (
-            "the cosines, not the positions",
-            "def nearest(features, query, count):\n"
-            "    alike = features @ query / np.linalg.norm(features, axis=1)\n"
-            "    return -np.sort(-alike)[:count]",
-        ),
-        (
-            "all of them",
-            "def nearest(features, query, count):\n"
-            "    alike = features @ query / np.linalg.norm(features, axis=1)\n"
-            "    return np.argsort(-alike)",
-        ),
-    ],
+    explanation="A product with the query, divided by each row's own length, orders the rows by "
+    "cosine; the query's length would divide all of them alike. The minus sign turns the order.",
     names=("nearest",),
     setup="import numpy as np",
     check=_nearest,
@@ -164,7 +186,7 @@ def nearest(features, query, count):
 )
 
 
-def _prices(co_adaptation, specificity):
+def _prices(co_adaptation: Any, specificity: Any) -> str | None:
     first = expect_number(co_adaptation, "co_adaptation")
     second = expect_number(specificity, "specificity")
     if abs(first) > 1 or abs(second) > 1:
@@ -189,50 +211,44 @@ q3 = Exercise(
     "and `specificity` to the share that each of the two costs.",
     hints=[
         "BnB has layers from B itself: nothing in them is specific to another task.",
-        "From base B down to BnB is one price, from BnB down to AnB the other.",
+        "For each price, find two of the three networks that differ in that respect alone.",
     ],
     solution="co_adaptation, specificity = 0.80 - 0.76, 0.76 - 0.69",
-    wrong=[
-        ("swapped", "co_adaptation, specificity = 0.76 - 0.69, 0.80 - 0.76"),
-        ("all of it specific", "co_adaptation, specificity = 0.80 - 0.76, 0.80 - 0.69"),
-        ("in points", "co_adaptation, specificity = 4, 7"),
-        ("the wrong sign", "co_adaptation, specificity = 0.76 - 0.80, 0.69 - 0.76"),
-        ("no co-adaptation", "co_adaptation, specificity = 0.0, 0.07"),
-    ],
+    explanation="From base B down to BnB only the frozen cut is new, which tears co-adapted layers "
+    "apart. From BnB down to AnB, the layers come from another task.",
     names=("co_adaptation", "specificity"),
     check=_prices,
     takeaway="One control, BnB, separates two causes that look the same in the result.",
 )
 
-_CONTROLS = {
-    "a": "More data may move the figure. Would it tell you where the accuracy comes from?",
-    "c": "That says how good the network is at ImageNet, which nobody doubted.",
-    "d": "That compares two depths of a pretrained network. What would no pretraining give?",
-}
-
-
-def _control(answer):
-    return _CONTROLS.get(expect_choice(answer, ["a", "b", "c", "d"]))
-
-
-q4 = Exercise(
+q4 = single_choice(
     title="Which control?",
     question="Cut after stage6, a linear classifier, 0.87 on X-ray images: 'ImageNet features "
-    "carry over to X-rays'. Set `answer` to the measurement that tests the sentence best. 'a': "
-    "more X-ray images. 'b': the same with random weights. 'c': the accuracy on ImageNet. 'd': the "
-    "cut after stage8.",
+    "carry over to X-rays'. Set `answer` to the letter of the measurement that tests the sentence "
+    "best.",
+    options=[
+        ("the same cut and classifier, with random weights in the network", None),
+        (
+            "the same cut with more X-ray images",
+            "More data may move the figure. Would it tell you where the accuracy comes from?",
+        ),
+        (
+            "the accuracy of the network on ImageNet",
+            "That says how good the network is at ImageNet, which nobody doubted.",
+        ),
+        (
+            "the cut after stage8",
+            "That compares two depths of a pretrained network. What would no pretraining give?",
+        ),
+    ],
     hints=[
         "The sentence says that ImageNet is the cause. What would be left if you took it away?",
         "Look at the lower line of the first two figures.",
     ],
-    solution='answer = "b"',
-    wrong=[
-        ("more data", 'answer = "a"'),
-        ("ImageNet itself", 'answer = "c"'),
-        ("another depth", 'answer = "d"'),
-        ("a number", "answer = 0.87"),
-    ],
-    check=_control,
+    explanation="Random weights take away what ImageNet gave, and nothing else. If 0.87 stays, it "
+    "was the shape of the network or an easy task; what it falls by is what carries over.",
     takeaway="Without the random network, 0.87 may be the merit of the shape of the network, or of "
     "an easy task.",
 )
+
+summary = lesson_summary(__name__)

@@ -1,64 +1,163 @@
 """Exercises of lesson 07: small and similar."""
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tlcourse.exercises import (
+    Exercise,
+    call,
+    compare,
+    describe,
+    expect_function,
+    expect_number,
+    lesson_summary,
+    read_whole,
+    single_choice,
+)
 
 
-def _trained(answer):
-    number = expect_number(answer, "the number of parameters", whole=True, low=1)
-    if number == 1280 * 4:
-        return "Those are the weights. Each output has a bias as well."
-    if number == 1280 * 1000 + 1000:
-        return "That is the old layer, for the 1000 classes of ImageNet."
-    if number > 100_000:
-        return "The frozen stages take no gradient: only the new layer counts."
-    if number != 1280 * 4 + 4:
-        return "One weight for each channel and output, and one bias for each output."
+class _Head(nn.Module):
+    """A trained head that names a given number of rows rightly, in eval mode."""
+
+    def __init__(self, logits: torch.Tensor):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+        self.logits, self.looks = logits, []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.norm(x)
+        self.looks.append((len(x), self.training))
+        order = self.logits.argsort(1, descending=True) if self.training else None
+        rows = self.logits[x[:, 0].long()]
+        return rows if order is None else -rows
+
+
+def _logits(y, right, sure, seed):
+    """Logits for rows with labels y, of which the first `right` in a random order are right."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 0.01 * torch.randn(len(y), 3, generator=generator)
+    order = torch.randperm(len(y), generator=generator)
+    for place, i in enumerate(order.tolist()):
+        given = int(y[i]) if place < right else (int(y[i]) + 1) % 3
+        logits[i, given] += sure
+    return logits
+
+
+# Rates in some order, how many of 30 rows each names rightly, and how sure it is of all it says.
+_RATES = (
+    ((1e-3, 1e-2, 1e-1), (20, 26, 22), (1, 3, 1)),
+    ((1e-1, 1e-3, 1e-2), (27, 24, 21), (9, 1, 1)),  # the highest accuracy has the highest loss
+    ((3e-3, 1e-4, 1e-2, 1e-3), (15, 18, 12, 28), (1, 1, 1, 2)),
+    ((1e-2, 1e-3, 1e-1), (25, 25, 20), (1, 2, 1)),  # level: the lower rate
+    ((1e-4, 1e-2), (26, 23), (1, 8)),
+    ((0.3, 0.1, 0.03, 0.01, 0.003), (29, 22, 25, 10, 28), (2, 1, 1, 1, 1)),
+)
+
+
+def _choose(answer: Any) -> str | None:
+    function = expect_function(answer, "choose_rate")
+    A = torch.arange(30.0)[:, None].repeat(1, 4)
+    for number, (rates, counts, sure) in enumerate(_RATES):
+        y = torch.randint(0, 3, (30,), generator=torch.Generator().manual_seed(number))
+        heads = {
+            rate: _Head(_logits(y, right, s, 10 * number + i))
+            for i, (rate, right, s) in enumerate(zip(rates, counts, sure, strict=True))
+        }
+        tried = []
+
+        def fit(rate, tried=tried, heads=heads):
+            tried.append(float(rate))
+            return heads[float(rate)].train()
+
+        found = call(function, "choose_rate", fit, A.clone(), y.clone(), list(rates))
+        found = expect_number(found, "the rate that it returns")
+        if sorted(tried) != sorted(rates):
+            return f"For the rates {list(rates)} it trained with {tried}. Once with each, please."
+        share = dict(zip(rates, (n / 30 for n in counts), strict=True))
+        right = min(share, key=lambda rate: (-share[rate], rate))
+        if found == right:
+            continue
+        if any(mode for head in heads.values() for _, mode in head.looks):
+            return "It judges heads in train mode, in which they are while they learn."
+        if found not in share:
+            return f"It returns {describe(found)}, which is not one of {list(rates)}."
+        said = ", ".join(f"{rate:g}: {value:.2f}" for rate, value in share.items())
+        return f"With validation accuracies of {said} it returns {found:g}."
     return None
 
 
 q1 = Exercise(
-    title="What is trained",
-    question="Four classes, all stages frozen, 1280 channels below the new softmax. Set `answer` "
-    "to the number of parameters that are trained.",
-    hints=["Only the linear layer is trained.", "It has 1280 x 4 weights, and a bias an output."],
-    solution="answer = 1280 * 4 + 4",
-    wrong=[
-        ("no biases", "answer = 1280 * 4"),
-        ("the old layer", "answer = 1280 * 1000 + 1000"),
-        ("all of the network", "answer = 3_376_132"),
-        ("one bias", "answer = 1280 * 4 + 1"),
+    title="Choose a rate",
+    question="Write `choose_rate(fit, A, y, rates)`: `fit(rate)` trains a new head on cached "
+    "activations at that rate and returns it, a module that gives logits; `A` and `y` are the "
+    "activations and labels of the validation pictures. Train once with each of `rates`, and "
+    "return the rate whose head names most validation pictures rightly; of several that are level, "
+    "the lowest.",
+    hints=[
+        "What has to be the same in training and not when you judge: the mode of the head.",
+        "Keep the validation accuracy of each rate. Then look for the best, going through the "
+        "rates from the lowest up.",
     ],
-    check=_trained,
-    takeaway="With 40 pictures there are still 128 parameters for each: few is relative.",
+    solution="""
+def choose_rate(fit, A, y, rates):
+    accuracy = {}
+    for rate in sorted(rates):
+        head = fit(rate).eval()
+        with torch.no_grad():
+            accuracy[rate] = (head(A).argmax(1) == y).float().mean().item()
+    return max(accuracy, key=accuracy.get)
+""",
+    explanation="Every rate gets a fresh head, judged in eval mode on pictures that it was not "
+    "trained on. `max` returns the first of several that are level, and the rates are sorted.",
+    names=("choose_rate",),
+    setup="import torch",
+    check=_choose,
+    takeaway="Cached, each rate costs a second: there is no excuse for a borrowed one. Try four "
+    "rates on the pets of this lesson; each rival needs its own.",
 )
 
-# validation accuracies, validation losses, the epoch to keep
-_RUNS = (
-    ([0.5, 0.8, 0.9, 0.7], [0.9, 0.5, 0.6, 0.4], 3),  # the loss is lowest elsewhere
-    ([0.9, 0.6, 0.9, 0.9], [0.7, 0.9, 0.4, 0.5], 3),  # the loss decides between level ones
-    ([0.7, 0.6], [0.4, 0.3], 1),
-    ([0.8, 0.8, 0.5], [0.6, 0.6, 0.2], 1),  # level in both: the first
-    ([0.4], [1.0], 1),
-)
+
+def _runs():
+    yield [0.5, 0.8, 0.9, 0.7], [0.9, 0.5, 0.6, 0.4]  # the loss is lowest elsewhere
+    yield [0.9, 0.6, 0.9, 0.9], [0.7, 0.9, 0.4, 0.5]  # the loss decides between level ones
+    yield [0.8, 0.8, 0.5], [0.6, 0.6, 0.2]  # level in both: the first
+    yield [0.5, 0.9, 0.7, 0.9], [0.8, 0.4, 0.1, 0.4]
+    yield [0.4], [1.0]
+    rng = np.random.default_rng(0)
+    for length in (3, 5, 8, 12, 6, 9, 4, 10):
+        accuracies = rng.integers(5, 5 + max(2, length // 2), length) / 16
+        yield accuracies.tolist(), (rng.permutation(length) / 10 + 0.1).round(1).tolist()
 
 
-def _epoch(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`epoch_to_keep` should be a function, but it is {describe(answer)}.")
-    for accuracies, losses, right in _RUNS:
-        found = answer(list(accuracies), list(losses))
-        case = f"For the accuracies {accuracies} and the losses {losses}"
-        number = expect_number(found, f"the epoch for {accuracies} and {losses}", whole=True)
-        if number == right:
-            continue
-        if number == right - 1:
-            return f"{case} it gives {number}. Epochs are counted from 1."
-        if not 1 <= number <= len(losses):
-            return f"{case} it gives {number}, but there are {len(losses)} epochs, from 1 on."
-        if accuracies[number - 1] < max(accuracies):
-            return f"{case} it gives {number}. Which epoch names most validation pictures rightly?"
-        return f"{case} it gives {number}. Of epochs that are level, the lower loss decides."
-    return None
+def _kept(accuracies, losses):
+    scores = [(a, -b) for a, b in zip(accuracies, losses, strict=True)]
+    return scores.index(max(scores)) + 1
+
+
+def _epoch(answer: Any) -> str | None:
+    compare(
+        answer,
+        "epoch_to_keep",
+        _runs(),
+        _kept,
+        read=read_whole,
+        slips=[
+            (lambda a, b: _kept(a, b) - 1, "Epochs are counted from 1."),
+            (lambda a, b: b.index(min(b)) + 1, "That is where the loss is lowest."),
+            (
+                lambda a, b: a.index(max(a)) + 1,
+                "Of epochs with the same accuracy, the lower loss decides.",
+            ),
+            (lambda a, b: _kept(a, [-x for x in b]), "Of level epochs, the *lower* loss decides."),
+            (lambda a, b: len(a), "That is always the last epoch."),
+        ],
+        say="Which epoch names most validation pictures rightly, and, of several, has the lower "
+        "loss?",
+        show=lambda a, b: f"the accuracies {a} and the losses {b}",
+    )
 
 
 q2 = Exercise(
@@ -68,71 +167,48 @@ q2 = Exercise(
     "accuracy; of several that are level the one with the lower loss, and then the first.",
     hints=[
         "`zip(accuracies, losses)` goes through the epochs; a list has its first place at 0.",
-        "Pairs are compared by their first part, then by the second: the greatest "
-        "`(accuracy, -loss)` is the one to keep, and `max` returns the first of several.",
+        "Pairs are compared by their first part, then by the second. What must the second part be, "
+        "so that the greatest pair is the one to keep?",
     ],
     solution="""
 def epoch_to_keep(accuracies, losses):
     scores = [(a, -b) for a, b in zip(accuracies, losses, strict=True)]
     return scores.index(max(scores)) + 1
 """,
-    wrong=[
-        (
-            "the lowest loss",
-            "def epoch_to_keep(accuracies, losses):\n    return losses.index(min(losses)) + 1",
-        ),
-        (
-            "the loss decides nothing",
-            "def epoch_to_keep(accuracies, losses):\n"
-            "    return accuracies.index(max(accuracies)) + 1",
-        ),
-        (
-            "from 0",
-            "def epoch_to_keep(accuracies, losses):\n"
-            "    scores = [(a, -b) for a, b in zip(accuracies, losses)]\n"
-            "    return scores.index(max(scores))",
-        ),
-        ("the last", "def epoch_to_keep(accuracies, losses):\n    return len(losses)"),
-        (
-            "the higher loss of level ones",
-            "def epoch_to_keep(accuracies, losses):\n"
-            "    scores = list(zip(accuracies, losses))\n"
-            "    return scores.index(max(scores)) + 1",
-        ),
-    ],
+    explanation="The greatest pair has the highest accuracy and, among those, the lowest loss, "
+    "which the minus sign turns round. `index` finds the first place, counted from 0.",
     names=("epoch_to_keep",),
     check=_epoch,
     takeaway="`tl.fit` keeps its best epoch by this rule. Loss and accuracy need not agree: a loss "
     "may rise while the number of right answers stays.",
 )
 
-_SIGNS = {
-    "a": "A run may fit its training pictures perfectly and still do as well on others.",
-    "c": "Chance is 0.33 here: this run has learnt nothing yet. That is underfitting.",
-    "d": "Both are low and level: more training, or a better network, is wanted.",
-}
-
-
-def _overfits(answer):
-    return _SIGNS.get(expect_choice(answer, "abcd"))
-
-
-q3 = Exercise(
+q3 = single_choice(
     title="Which run overfits?",
     question="Three classes; training and validation accuracy at the end. Which run overfits most? "
-    "Set `answer` to a letter. 'a': 1.00 and 0.97. 'b': 1.00 and 0.62. 'c': 0.36 and 0.33. "
-    "'d': 0.70 and 0.69.",
+    "Set `answer` to a letter.",
+    options=[
+        (
+            "1.00 and 0.97",
+            "A run may fit its training pictures perfectly and still do as well on others.",
+        ),
+        (
+            "0.36 and 0.33",
+            "Chance is 0.33 here: this run has learnt nothing yet. That is underfitting.",
+        ),
+        (
+            "0.70 and 0.69",
+            "Both are low and level: more training, or a better network, is wanted.",
+        ),
+        ("1.00 and 0.62", None),
+    ],
     hints=[
         "Look at the gap, not at either number alone.",
         "In which run do training pictures tell least about the others?",
     ],
-    solution='answer = "b"',
-    wrong=[
-        ("perfect in training", 'answer = "a"'),
-        ("at chance", 'answer = "c"'),
-        ("both low", 'answer = "d"'),
-        ("a number", "answer = 2"),
-    ],
-    check=_overfits,
+    explanation="Its training accuracy promises 38 points more than other pictures get. A perfect "
+    "training accuracy alone is no sign, and two low numbers are underfitting.",
     takeaway="Overfitting is what the training pictures gain and other pictures do not.",
 )
+
+summary = lesson_summary(__name__)

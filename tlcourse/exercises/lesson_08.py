@@ -1,130 +1,130 @@
 """Exercises of lesson 08: large and similar."""
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_choice, expect_number
+import math
+from functools import cache
+from typing import Any
 
+import numpy as np
 
-def _expect_function(answer, name: str) -> None:
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`{name}` should be a function, but it is {describe(answer)}.")
-
-
-_PAIRS = (
-    ([0.90, 0.92, 0.91], [0.85, 0.88, 0.90], 0.01),
-    ([0.80, 0.82, 0.81], [0.85, 0.88, 0.83], -0.06),  # behind with every seed
-    ([0.99, 0.80, 0.95], [0.70, 0.81, 0.72], -0.01),  # a large mean lead, and one seed behind
-    ([0.90, 0.80], [0.85, 0.80], 0.0),  # one seed level
-    ([0.95, 0.75, 0.85], [0.90, 0.70, 0.83], 0.02),  # the ranges overlap, the pairs do not
+import tlcourse as tl
+from tlcourse.exercises import (
+    Exercise,
+    compare,
+    expect_number,
+    lesson_summary,
+    read_number,
+    single_choice,
 )
-_UNEQUAL = ([0.90, 0.80], [0.85])
+
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+"""The rates of the first exercise."""
 
 
-def _is(found: float, other: float) -> bool:
-    return abs(found - other) < 1e-6
-
-
-def _least(answer):
-    _expect_function(answer, "least_lead")
-    for first, second, right in _PAIRS:
-        case = f"For {first} and {second}"
-        number = expect_number(answer(list(first), list(second)), f"{case}, what it gives")
-        leads = [a - b for a, b in zip(first, second, strict=True)]
-        if _is(number, right):
-            continue
-        if _is(number, sum(leads) / len(leads)):
-            return f"{case} it gives the mean lead, {number:.3f}. The least of the leads is asked."
-        if _is(number, max(leads)):
-            return f"{case} it gives the greatest lead, {number:.3f}."
-        if _is(number, -right) or _is(number, min(map(abs, leads))):
-            return f"{case} it gives {number:.3f}: check the sign. Where is the first one behind?"
-        if _is(number, min(first) - min(second)) or _is(number, min(first) - max(second)):
-            return (
-                f"{case} it gives {number:.3f}. Subtract seed by seed first: the accuracies of one "
-                "seed belong to the same pictures."
-            )
-        return f"{case} it gives {number:.3f}, but the least of the leads is another."
-    try:
-        answer(*map(list, _UNEQUAL))
-    except (ValueError, IndexError):
-        return None
-    return (
-        f"For {_UNEQUAL[0]} and {_UNEQUAL[1]} it gives a number, but one seed has no partner "
-        "there. Let it stop with a ValueError."
+@cache
+def _start():
+    pets = tl.load_dataset(
+        "pets", train_per_class=8, validation_per_class=8, test_per_class=1, size=32
     )
+    return tl.load_backbone(), pets
+
+
+@cache
+def fine_tune(rate: float):
+    """Fine-tune the last stage on a few small pets, with all stages below from the cache.
+
+    Parameters
+    ----------
+    rate : float
+        Learning rate of the stage and of the head.
+
+    Returns
+    -------
+    History
+        Of six epochs; the same at every call.
+    """
+    backbone, pets = _start()
+    model = tl.apply("last_1", backbone, pets.classes)
+    options = {"batch_size": 24, "device": "cpu", "progress": False}
+    return tl.train(model, pets, epochs=6, lr=rate, **options)
+
+
+def _loss(rate: float) -> float:
+    try:
+        return fine_tune(rate)["validation_loss"][-1]
+    except tl.CourseError:  # it stops where the loss is no number any more
+        return math.inf
+
+
+def _broken(answer: Any) -> str | None:
+    number = expect_number(answer, "`broken_at`", low=0)
+    rate = next((r for r in RATES if math.isclose(r, number, rel_tol=1e-6)), None)
+    if rate is None:
+        return f"{number:g} is not one of the rates: {', '.join(f'{r:g}' for r in RATES)}."
+    guess = math.log(3)
+    for lower in RATES[: RATES.index(rate)]:
+        if _loss(lower) > guess:
+            return f"It breaks at a lower rate than {rate:g} already."
+    if _loss(rate) <= guess:
+        return (
+            f"At {rate:g} the last validation loss is {_loss(rate):.2f}, below that of guessing, "
+            f"{guess:.2f}. It has not broken yet."
+        )
+    return None
 
 
 q1 = Exercise(
-    title="The least lead",
-    question="Write `least_lead(first, second)`: two lists of test accuracies, seed by seed on the "
-    "same pictures. Return the smallest lead of the first over the second (below zero where the "
-    "first is behind with a seed). Lists that differ in length should raise a ValueError.",
+    title="Raise the rate until it breaks",
+    question="`ex.fine_tune(rate)` trains the last stage and a head on a few pets, and returns the "
+    "history. One who gives each of the three names a third has a loss of ln 3. Set `broken_at` to "
+    "the lowest of the rates `ex.RATES` at which the last validation loss is above that.",
     hints=[
-        "`zip(first, second, strict=True)` gives the two accuracies of each seed, and stops with a "
-        "ValueError where one list is longer.",
-        "The lead with one seed is `a - b`; `min` takes the least of all of them.",
+        "Go through the rates from the lowest up, and look at `history['validation_loss'][-1]`.",
+        "`math.log(3)` is the bar. Print the accuracies as well: do they break at the same rate?",
     ],
     solution="""
-def least_lead(first, second):
-    return min(a - b for a, b in zip(first, second, strict=True))
+for rate in ex.RATES:
+    broken_at = rate
+    if ex.fine_tune(rate)["validation_loss"][-1] > math.log(3):
+        break
 """,
-    wrong=[
-        (
-            "the mean lead",
-            "def least_lead(first, second):\n"
-            "    return sum(a - b for a, b in zip(first, second, strict=True)) / len(first)",
-        ),
-        (
-            "ranges, not pairs",
-            "def least_lead(first, second):\n    return min(first) - max(second)",
-        ),
-        (
-            "the least of each",
-            "def least_lead(first, second):\n    return min(first) - min(second)",
-        ),
-        (
-            "never below zero",
-            "def least_lead(first, second):\n"
-            "    return min(abs(a - b) for a, b in zip(first, second, strict=True))",
-        ),
-        (
-            "drops a seed without a word",
-            "def least_lead(first, second):\n    return min(a - b for a, b in zip(first, second))",
-        ),
-        (
-            "the wrong way round",
-            "def least_lead(first, second):\n"
-            "    return min(b - a for a, b in zip(first, second, strict=True))",
-        ),
-    ],
-    names=("least_lead",),
-    check=_least,
-    takeaway="One number that says much: above zero, the first is ahead with every seed; below, at "
-    "least one seed disagrees.",
-)
-
-# total, trained, megabytes
-_MEMORY = (
-    (1_000_000, 0, 4.0),
-    (1_000_000, 1_000_000, 16.0),
-    (3_500_000, 500_000, 20.0),
-    (3_374_851, 3_843, 13.54552),
+    explanation="The loop stops at the first rate whose loss is worse than that of a guess. "
+    "Everything below the last stage comes from the cache, so each run takes a second.",
+    names=("broken_at",),
+    setup="import math\nfrom tlcourse.exercises import lesson_08 as ex",
+    check=_broken,
+    takeaway="A loss can be worse than a guess while the accuracy is not: look at both. A network "
+    "that is wrong now and then, and always sure, is not one to trust.",
 )
 
 
-def _megabytes(answer):
-    _expect_function(answer, "megabytes")
-    for total, trained, right in _MEMORY:
-        case = f"for {total:,} parameters, {trained:,} of them trained"
-        number = expect_number(answer(total, trained), f"what it gives {case}", low=0)
-        if abs(number - right) < 1e-6 * right:
-            continue
-        if abs(number - 16e-6 * total) < 1e-6:
-            return f"{case.capitalize()}: frozen weights have no gradient and no moments."
-        if abs(number - 16e-6 * trained) < 1e-6:
-            return f"{case.capitalize()}: frozen weights are in memory too."
-        if abs(number - right * 1e6) < 1:
-            return f"{case.capitalize()} it gives bytes; megabytes are asked for."
-        return f"{case.capitalize()} it gives {number:g}. What is kept for each kind of weight?"
-    return None
+def _amounts():
+    yield from ((1_000_000, 0), (1_000_000, 1_000_000), (3_500_000, 500_000), (3_374_851, 3_843))
+    rng = np.random.default_rng(0)
+    for total in rng.integers(10_000, 20_000_000, 6):
+        yield int(total), int(rng.integers(1, total))
+
+
+def _megabytes(answer: Any) -> str | None:
+    compare(
+        answer,
+        "megabytes",
+        _amounts(),
+        lambda total, trained: 4 * (total + 3 * trained) / 1e6,
+        read=read_number,
+        slips=[
+            (lambda n, k: 16 * n / 1e6, "Frozen weights have no gradient and no moments."),
+            (lambda n, k: 16 * k / 1e6, "Frozen weights are in memory too."),
+            (lambda n, k: 4 * (n + 3 * k), "It gives bytes; megabytes are asked for."),
+            (lambda n, k: 4 * (n + 3 * k) / 2**20, "A unit of 10⁶ bytes is asked for, not 2²⁰."),
+            (lambda n, k: 4 * (n + k) / 1e6, "The moments are missing."),
+            (lambda n, k: 4 * (n + 2 * k) / 1e6, "A gradient *and* two moments."),
+            (lambda n, k: 4 * (n + 4 * k) / 1e6, "The trained weights are counted twice."),
+            (lambda n, k: 4 * n / 1e6, "Those are the weights alone."),
+            (lambda n, k: (n + 3 * k) / 1e6, "Each of these numbers has four bytes."),
+        ],
+        say="What is kept for each kind of weight?",
+        show=lambda n, k: f"{n:,} parameters, {k:,} of them trained",
+    )
 
 
 q2 = Exercise(
@@ -132,54 +132,46 @@ q2 = Exercise(
     question="Write `megabytes(total, trained)`: every parameter is a weight of four bytes; each "
     "trained one needs a gradient and two moments as well. In units of 10⁶ bytes.",
     hints=[
-        "All weights: `4 * total` bytes.",
-        "For what is trained, three more numbers each: `3 * 4 * trained` bytes.",
+        "Which numbers are there for a frozen weight, and which for a trained one?",
+        "Add up the bytes of all weights, and of what trained ones have in addition.",
     ],
     solution="""
 def megabytes(total, trained):
     return 4 * (total + 3 * trained) / 1e6
 """,
-    wrong=[
-        ("all trained", "def megabytes(total, trained):\n    return 16 * total / 1e6"),
-        ("frozen ones for free", "def megabytes(total, trained):\n    return 16 * trained / 1e6"),
-        ("bytes", "def megabytes(total, trained):\n    return 4 * (total + 3 * trained)"),
-        (
-            "no moments",
-            "def megabytes(total, trained):\n    return 4 * (total + trained) / 1e6",
-        ),
-    ],
+    explanation="Every weight is there once. A trained one has three companions of the same size: "
+    "its gradient and AdamW's two moments.",
     names=("megabytes",),
     check=_megabytes,
     takeaway="Training all weights takes four times their memory; training a head, little extra.",
 )
 
-_SAID = {
-    "a": "The number of pictures may be too small, but nothing here shows it: the rate was one.",
-    "b": "More epochs at a rate that has destroyed the weights do not bring them back.",
-    "d": "The test pictures would then have helped to choose, and could no longer judge.",
-}
-
-
-def _forgotten(answer):
-    return _SAID.get(expect_choice(answer, "abcd"))
-
-
-q3 = Exercise(
+q3 = single_choice(
     title="Forgotten",
     question="Fine-tuned on 600 pictures at a rate of 0.03, a network ends 40 points below the "
-    "linear probe. What first? a: stay with the probe. b: many more epochs at that rate. "
-    "c: a tenth and a hundredth of the rate, compared on validation pictures. "
-    "d: several rates, the best one on the test pictures.",
+    "linear probe. What first? Set `answer` to a letter.",
+    options=[
+        (
+            "600 pictures are too few; stay with the probe",
+            "The number of pictures may be too small, but nothing here shows it: the rate was one.",
+        ),
+        ("try a tenth of the rate and a hundredth, and compare them on validation pictures", None),
+        (
+            "train for many more epochs at that rate",
+            "More epochs at a rate that has destroyed the weights do not bring them back.",
+        ),
+        (
+            "try several rates, and keep the one that does best on the test pictures",
+            "The test pictures would then have helped to choose, and could no longer judge.",
+        ),
+    ],
     hints=[
         "The probe has the same weights, untouched, and does well. What has training done to them?",
         "Choose what is different about the rate, and choose it on the right pictures.",
     ],
-    solution='answer = "c"',
-    wrong=[
-        ("gives up", 'answer = "a"'),
-        ("more of the same", 'answer = "b"'),
-        ("the test set chooses", 'answer = "d"'),
-    ],
-    check=_forgotten,
+    explanation="The probe shows that the weights were good before. A rate of 0.03 moves them far, "
+    "so the rate is what to suspect, and validation pictures are there to choose it.",
     takeaway="Far below the probe, suspect the rate first: the same weights can do better.",
 )
+
+summary = lesson_summary(__name__)

@@ -1,78 +1,147 @@
 """Exercises of lesson 09: small and different."""
 
-from tlcourse.exercises import Exercise, NotYet, describe, expect_choice
+from typing import Any
 
-_PROBES = (
-    ({"stage4": 0.8, "stage5": 0.9, "stage6": 0.85}, "stage5"),
-    ({"stage4": 0.9, "stage5": 0.9, "stage6": 0.7}, "stage4"),
-    ({"stage5": 0.5, "stage7": 0.6, "stage8": 0.7}, "stage8"),
-    ({"stem": 0.9, "stage2": 0.3, "stage8": 0.9}, "stem"),
+import numpy as np
+
+from tlcourse.exercises import (
+    Exercise,
+    call,
+    compare,
+    expect_function,
+    lesson_summary,
+    read_text,
+    single_choice,
+)
+from tlcourse.exercises.networks import moved, planted_backbone, striped_splits, tensors
+
+# Where stripes can be told apart, and the stages that are offered; the right one is the first of
+# the offered ones at which they can.
+_OFFERS = (
+    (("stage2",), ("stem", "stage2", "stage4"), "stage2"),
+    (("stem",), ("stem", "stage3"), "stem"),
+    (("stage4", "stage5"), ("stage1", "stage5"), "stage5"),
 )
 
 
-def _cut(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`choose_cut` should be a function, but it is {describe(answer)}.")
-    for probes, right in _PROBES:
-        found = answer(dict(probes))
-        if found == right:
-            continue
-        if not isinstance(found, str) or found not in probes:
-            return f"For {probes} it gives {describe(found)}, which is not one of these stages."
-        if probes[found] == probes[right]:
-            return f"For {probes} it gives {found}. Of stages that are level, take the earliest."
-        return f"For {probes} it gives {found}, where the accuracy is not the highest."
+def _cut(answer: Any) -> str | None:
+    function = expect_function(answer, "find_cut")
+    for number, (useful, stages, right) in enumerate(_OFFERS):
+        network = planted_backbone(useful=useful)
+        before = tensors(network)
+        data = striped_splits(seed=number)
+        found = read_text(
+            call(function, "find_cut", network, data, stages), "what `find_cut` returns"
+        )
+        if moved(network, before):
+            return "The network itself has changed. Each cut should look at a frozen one."
+        if found not in stages:
+            return f"It returns {found!r}, which is not one of {', '.join(stages)}."
+        if found != right:
+            return (
+                f"For pictures of stripes and a small network it chooses {found}, out of "
+                f"{', '.join(stages)}. Validation pictures are named best after another. (The "
+                "labels of these training pictures are partly wrong, and those of the test "
+                "pictures are for another question.)"
+            )
     return None
 
 
 q1 = Exercise(
-    title="Choose the cut",
-    question="Write `choose_cut(accuracies)`. It takes validation accuracies by stage, a dict in "
-    "the order of the network, and returns the stage with the highest; where several are level, "
-    "the earliest of them.",
-    hints=["`max` can take a `key`.", "`max` returns the first of those that are level."],
-    solution="def choose_cut(accuracies):\n    return max(accuracies, key=accuracies.get)",
-    wrong=[
-        ("the last stage", "def choose_cut(accuracies):\n    return list(accuracies)[-1]"),
-        ("largest name", "def choose_cut(accuracies):\n    return max(accuracies)"),
-        ("the accuracy", "def choose_cut(accuracies):\n    return max(accuracies.values())"),
-        (
-            "the last of the level ones",
-            "def choose_cut(accuracies):\n"
-            "    return max(reversed(list(accuracies)), key=accuracies.get)",
-        ),
+    title="Find the cut",
+    question="Write `find_cut(backbone, data, stages)`: it cuts the frozen `backbone` after each "
+    "of `stages`, trains a new head or a linear classifier on the training pictures of `data` (as "
+    "`tl.load_dataset` returns them), and returns the name of the stage after which the "
+    "*validation* pictures are named best.",
+    hints=[
+        "`tl.cache_activations(backbone, images, stage)` has the rows of `numpy()`, and the "
+        "`labels`, for any linear classifier; or use strategies, `tl.apply` and `tl.train`.",
+        "One classifier for each stage, its score on the validation pictures kept by name. The "
+        "test pictures have no part in it.",
     ],
-    names=("choose_cut",),
+    solution="""
+def find_cut(backbone, data, stages):
+    scores = {}
+    for stage in stages:
+        known, asked = (
+            tl.cache_activations(backbone, images, stage, progress=False)
+            for images in (data.train, data.validation)
+        )
+        classifier = make_pipeline(StandardScaler(), LogisticRegression())
+        classifier.fit(known.numpy(), known.labels)
+        scores[stage] = classifier.score(asked.numpy(), asked.labels)
+    return max(scores, key=scores.get)
+""",
+    explanation="Activations up to each cut come from the cache, so a probe costs milliseconds. "
+    "What was trained on cannot choose: after the last stages it is often fitted best.",
+    names=("find_cut",),
+    setup="import tlcourse as tl\nfrom sklearn.linear_model import LogisticRegression\n"
+    "from sklearn.pipeline import make_pipeline\n"
+    "from sklearn.preprocessing import StandardScaler",
     check=_cut,
-    takeaway="The cut is a setting like any other: validation pictures choose it.",
-)
-
-_TABLES = (
-    # accuracies, standard errors, the stage
-    ({"stage4": 0.80, "stage5": 0.88, "stage6": 0.90}, (0.03, 0.03, 0.03), "stage5"),
-    ({"stage4": 0.80, "stage5": 0.90, "stage6": 0.85}, (0.02, 0.02, 0.02), "stage5"),
-    ({"stage3": 0.85, "stage5": 0.84, "stage8": 0.90}, (0.01, 0.01, 0.08), "stage3"),
-    ({"stage3": 0.85, "stage5": 0.84, "stage8": 0.90}, (0.09, 0.09, 0.01), "stage8"),
-    ({"stage4": 0.75, "stage5": 0.5, "stage6": 1.0}, (0.25, 0.25, 0.25), "stage4"),  # exactly one
+    takeaway="Now find it for the digits: `find_cut(backbone, data[seed], stages)`. Is it the same "
+    "with another seed?",
 )
 
 
-def _earliest(answer):
-    if not callable(answer) or isinstance(answer, type):
-        raise NotYet(f"`earliest_cut` should be a function, but it is {describe(answer)}.")
-    for accuracies, given, right in _TABLES:
-        errors = dict(zip(accuracies, given, strict=True))
-        found = answer(dict(accuracies), dict(errors))
-        if found == right:
-            continue
-        case = f"For accuracies {accuracies} and errors {errors}"
-        if not isinstance(found, str) or found not in accuracies:
-            return f"{case} it gives {describe(found)}, which is not one of these stages."
-        best = max(accuracies, key=accuracies.get)
-        if accuracies[found] < accuracies[best] - errors[best]:
-            return f"{case} it gives {found}: further below the best than the best one's error."
-        return f"{case} it gives {found}, but an earlier stage is within the best one's error too."
-    return None
+def _tables():
+    yield (
+        {"stage4": 0.75, "stage5": 0.5, "stage6": 1.0},
+        dict.fromkeys(("stage4", "stage5", "stage6"), 0.25),  # exactly one error
+    )
+    yield (
+        {"stage3": 0.85, "stage5": 0.84, "stage8": 0.90},
+        {"stage3": 0.01, "stage5": 0.01, "stage8": 0.08},
+    )
+    yield (
+        {"stage3": 0.85, "stage5": 0.84, "stage8": 0.90},
+        {"stage3": 0.09, "stage5": 0.09, "stage8": 0.01},
+    )
+    rng = np.random.default_rng(0)
+    names = ("stem", *(f"stage{i}" for i in range(1, 9)))
+    while True:
+        count = int(rng.integers(3, 9))
+        stages = [names[i] for i in sorted(rng.choice(9, count, replace=False))]
+        values = rng.uniform(0.6, 0.9, count).round(3)
+        errors = rng.uniform(0.01, 0.12, count).round(3)
+        bar = values.max() - errors[values.argmax()]
+        if np.abs(values - bar).min() > 2e-3 and len(set(values)) == count:
+            given = zip(stages, errors.tolist(), strict=True)
+            yield dict(zip(stages, values.tolist(), strict=True)), dict(given)
+
+
+def _first_good(accuracies, errors, share=1.0):
+    best = max(accuracies, key=accuracies.get)
+    bar = accuracies[best] - share * errors[best]
+    return next(stage for stage, accuracy in accuracies.items() if accuracy >= bar)
+
+
+def _own_error(accuracies, errors):
+    top = max(accuracies.values())
+    return next(s for s, a in accuracies.items() if a + errors[s] >= top)
+
+
+def _earliest(answer: Any) -> str | None:
+    cases = [case for _, case in zip(range(40), _tables(), strict=False)]
+    compare(
+        answer,
+        "earliest_cut",
+        cases,
+        _first_good,
+        read=read_text,
+        slips=[
+            (lambda a, e: max(a, key=a.get), "That is the best stage. Is an earlier one level?"),
+            (_own_error, "The error of the *best* stage sets the bar, not each stage's own."),
+            (
+                lambda a, e: _first_good(a, e, 2),
+                "That allows two standard errors. One is asked for.",
+            ),
+            (lambda a, e: next(iter(a)), "That is always the first stage."),
+        ],
+        say="Which is the first stage that is not further below the best than the best one's "
+        "error?",
+        show=lambda a, e: f"the accuracies {a} and the errors {e}",
+    )
 
 
 q2 = Exercise(
@@ -81,8 +150,9 @@ q2 = Exercise(
     "the network: validation accuracies, and their standard errors. It returns the earliest stage "
     "that is at most one standard error of the best stage below the best accuracy.",
     hints=[
-        "Find the best stage first, as in the first exercise: its accuracy and its error are used.",
-        "The bar is the best accuracy minus its error; return the first stage that is not below.",
+        "Find the best stage first: its accuracy and its error are used.",
+        "Set a bar from these two, then go through the stages in order and stop at the first that "
+        "is not below it.",
     ],
     solution="""
 def earliest_cut(accuracies, errors):
@@ -90,71 +160,42 @@ def earliest_cut(accuracies, errors):
     bar = accuracies[best] - errors[best]
     return next(stage for stage, accuracy in accuracies.items() if accuracy >= bar)
 """,
-    wrong=[
-        (
-            "the best stage",
-            "def earliest_cut(accuracies, errors):\n    return max(accuracies, key=accuracies.get)",
-        ),
-        (
-            "the first stage of all",
-            "def earliest_cut(accuracies, errors):\n    return list(accuracies)[0]",
-        ),
-        (
-            "its own error",
-            "def earliest_cut(accuracies, errors):\n"
-            "    top = max(accuracies.values())\n"
-            "    return next(s for s, a in accuracies.items() if a + errors[s] >= top)",
-        ),
-        (
-            "the latest that is as good",
-            "def earliest_cut(accuracies, errors):\n"
-            "    best = max(accuracies, key=accuracies.get)\n"
-            "    bar = accuracies[best] - errors[best]\n"
-            "    return [s for s, a in accuracies.items() if a >= bar][-1]",
-        ),
-        (
-            "exactly one error is refused",
-            "def earliest_cut(accuracies, errors):\n"
-            "    best = max(accuracies, key=accuracies.get)\n"
-            "    bar = accuracies[best] - errors[best]\n"
-            "    return next(s for s, a in accuracies.items() if a > bar or s == best)",
-        ),
-    ],
+    explanation="The bar is the best accuracy less its own error. A dict keeps its order, so "
+    "`next` returns the earliest stage that reaches the bar; the best one always does.",
     names=("earliest_cut",),
     check=_earliest,
     takeaway="Stages that cannot be told apart are level: the earlier cut is smaller and quicker.",
 )
 
-_MEANINGS = {
-    "a": "The stages below are pretrained too, frozen, and the same in both. What of them?",
-    "c": "A random start has more to learn: short training would hold it back, not the other.",
-    "d": "These are the last stages, on digits. On pictures that are like ImageNet's, or lower "
-    "down in the network, nothing was said.",
-}
-
-
-def _meaning(answer):
-    return _MEANINGS.get(expect_choice(answer, "abcd"))
-
-
-q3 = Exercise(
+q3 = single_choice(
     title="What was in the way?",
     question="Suppose the last two stages are trained on digits from pretrained and from random "
     "weights, on the same frozen stages below, with the same rate and epochs, and random weights "
-    "are ahead with every one of five seeds. What does that show? a: pretraining is worth nothing "
-    "on digits. b: what the last two stages knew is in the way there. c: the training was too "
-    "short. d: random weights are the better start for the last two stages, whatever the pictures.",
+    "are ahead with every one of five seeds. What does that show? Set `answer` to a letter.",
+    options=[
+        (
+            "pretraining is worth nothing on digits",
+            "The stages below are pretrained too, frozen, and the same in both. What of them?",
+        ),
+        (
+            "the training was too short",
+            "A random start has more to learn: short training would hold it back, not the other.",
+        ),
+        ("what the last two stages knew is in the way there", None),
+        (
+            "random weights are the better start for the last two stages, whatever the pictures",
+            "These are the last stages, on digits. On pictures that are like ImageNet's, or lower "
+            "down in the network, nothing was said.",
+        ),
+    ],
     hints=[
         "What differs between the two, and what is the same?",
         "Which pictures, and which stages, does the comparison speak of?",
     ],
-    solution='answer = "b"',
-    wrong=[
-        ("pretraining is worth nothing", 'answer = "a"'),
-        ("too short", 'answer = "c"'),
-        ("always", 'answer = "d"'),
-        ("a number", "answer = 2"),
-    ],
-    check=_meaning,
+    explanation="Only the start of the last two stages differs, so only of that it speaks: on "
+    "digits, what these had learnt is worse than nothing. The stages below were pretrained in "
+    "both.",
     takeaway="A comparison speaks of what differs in it, and of the pictures it was made with.",
 )
+
+summary = lesson_summary(__name__)

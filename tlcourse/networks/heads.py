@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..base.errors import CourseError
+from ..base.errors import CourseError, TrainingError
 from .backbones import CLASS_TOKEN, Backbone, BackboneSpec, StagedNetwork, Tokens, pool
 
 
@@ -164,6 +164,22 @@ def replace_head(
     # The head lands beside the stages, wherever the backbone was moved to.
     head = head.to(next(stages.parameters()).device)
     return TransferModel(backbone.spec, stages, head, classes, backbone.weights)
+
+
+def refuse_nan(model: nn.Module) -> None:
+    """Raise `TrainingError` where a weight is no number: the model's answers would be none.
+
+    Raises
+    ------
+    TrainingError
+        Naming the first such weight.
+    """
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value.sum(dtype=torch.float64)):
+            raise TrainingError(
+                f"the model holds no numbers any more ({name} is NaN or infinite), so its answers "
+                "mean nothing; build it again, and train it at a lower learning rate"
+            )
 
 
 def output_channels(stages: nn.Module, spec: BackboneSpec) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..base.errors import CourseError
+from ..base.files import write_whole
+from ..base.paths import user_path
 from . import freezing
-from .heads import TransferModel, replace_head
+from .heads import TransferModel, refuse_nan, replace_head
 from .zoo import load_backbone
 
 
@@ -31,9 +32,16 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
     Raises
     ------
     ModelFileError
-        Where there is no such folder.
+        Where there is no such folder, or the model is no classifier of yours, or holds NaN.
+    WriteError
+        Where it cannot be written; a file that was there stays.
     """
-    path = Path(path)
+    if not isinstance(model, TransferModel):
+        raise ModelFileError(
+            f"save_model takes a model from tl.replace_head or tl.apply, not {type(model).__name__}"
+        )
+    refuse_nan(model)
+    path = user_path(path)
     if not path.parent.is_dir():
         raise ModelFileError(
             f"{path.parent} is not a folder; make it, or save {path.name} elsewhere"
@@ -50,10 +58,8 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
         "batch_norm": {name: stage.batch_norm for name, stage in model.stages.named_children()},
     }
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
     # Not safetensors' save_file, which makes files that no other user of the machine can read.
-    partial.write_bytes(save(tensors, metadata={"tlcourse": json.dumps(about)}))
-    os.replace(partial, path)
+    write_whole(path, save(tensors, metadata={"tlcourse": json.dumps(about)}))
     return path
 
 
@@ -65,7 +71,7 @@ def load_model(path: str | Path) -> TransferModel:
     ModelFileError
         Where the file is not such a model, or is damaged.
     """
-    path = Path(path)
+    path = user_path(path)
     if not path.is_file():
         raise ModelFileError(f"there is no model file {path}")
     try:

@@ -3,10 +3,13 @@
 import base64
 import io
 import sys
+import warnings
+from contextlib import contextmanager
 from functools import wraps
 from html import escape
 
 import matplotlib
+import matplotlib.font_manager
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
@@ -42,9 +45,20 @@ _STYLE = {
     "ytick.labelsize": 9,
     "legend.fontsize": 9,
     "legend.frameon": False,
-    "font.family": "DejaVu Sans",
+    "text.parse_math": False,  # a dollar in a class's name is a dollar
+    "font.family": ["DejaVu Sans"],
     "hatch.linewidth": 0.6,
 }
+# For the names of classes in scripts that the first font lacks, where such a font is installed.
+_MORE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+)
 _THUMBNAIL = 160  # pixels: more is not seen at the size of these grids
 _HEAVY = 100_000  # bytes; figures with photographs above that are stored in 256 colours
 
@@ -58,10 +72,20 @@ def in_style(draw):
 
     @wraps(draw)
     def styled(*args, **kwargs):
-        with matplotlib.rc_context(_STYLE):
+        known = set(matplotlib.font_manager.get_font_names())
+        fonts = [*_STYLE["font.family"], *(name for name in _MORE_FONTS if name in known)]
+        with matplotlib.rc_context(_STYLE | {"font.family": fonts}), _no_word_of_glyphs():
             return draw(*args, **kwargs)
 
     return styled
+
+
+@contextmanager
+def _no_word_of_glyphs():
+    """Keep matplotlib from warning of characters that no font has: they are drawn as boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(Glyph|Matplotlib currently does not support)")
+        yield
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -107,7 +131,8 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
     """
     buffer = io.BytesIO()
     options = {"bbox_inches": "tight", "pad_inches": 0.08, "metadata": {"Software": None}}
-    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
+    with _no_word_of_glyphs():
+        figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
     if buffer.tell() > _HEAVY:
         picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         buffer = io.BytesIO()

@@ -6,6 +6,7 @@ What is frozen is decided before, with `tlcourse.freeze`; `fit` trains what take
 from __future__ import annotations
 
 import csv
+import io
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..base.errors import TrainingError
+from ..base.files import write_whole
 from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
 from ..base.progress import progress_bar
 from ..base.seeds import check_seed
@@ -78,10 +80,11 @@ class History:
 
     def save(self, path: str | Path) -> None:
         """Write the rows as a CSV file."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(self.rows[0]) if self.rows else ["epoch"])
-            writer.writeheader()
-            writer.writerows(self.rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]) if self.rows else ["epoch"])
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_whole(path, text.getvalue())
 
 
 def fit(

@@ -1,8 +1,8 @@
 """Widgets for learners, teachers and readers: thin views over functions tested by themselves."""
 
 from .case_map import CaseMap
-from .classroom import classroom
+from .classroom import Classroom
 from .explorer import FreezeExplorer
 from .look_inside import LookInside
 
-__all__ = ["CaseMap", "FreezeExplorer", "LookInside", "classroom"]
+__all__ = ["CaseMap", "Classroom", "FreezeExplorer", "LookInside"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from importlib.resources import files
 
 import anywidget
@@ -36,6 +37,22 @@ class CourseWidget(anywidget.AnyWidget):
 
     def __repr__(self):
         return f"{type(self).__name__}()"  # stored in a lesson: no address, no state
+
+    def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
+        """The view, and what stands in its place where no widget is drawn.
+
+        That is the case on GitHub, and in JupyterLab until a fetched notebook is trusted or run.
+        """
+        data, metadata = super()._repr_mimebundle_(**options)
+        data["text/plain"] = f"{self!r}: run this cell, and it comes alive here."
+        picture = self.still()
+        if picture is not None:
+            data["image/png"] = b64encode(picture).decode("ascii")
+        return data, metadata
+
+    def still(self) -> bytes | None:
+        """A picture of the widget as it is now, as PNG; None where it has none."""
+        return None
 
     def _receive(self, _, content, buffers) -> None:
         if content.get("do") == "ping":

@@ -1,44 +1,293 @@
-"""One widget for the front of a classroom: choose data and a strategy, train, toggle, compare."""
+"""A page for the front of a classroom: pictures, four ways to teach a network, what came of it."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
 
+import numpy as np
+import torch
+import traitlets
+
+from ..base.errors import CourseError
 from ..data.catalog import load_dataset
+from ..data.photo import decode_photo
+from ..data.sets import ImageSet, ImageSplits
+from ..networks import freezing
+from ..networks.backbones import Backbone
+from ..networks.heads import TransferModel
 from ..networks.zoo import load_backbone
-from .explorer import FreezeExplorer
+from ..strategies.apply import apply, train
+from ..strategies.strategy import get_strategy
+from ..training.evaluate import predict
+from . import costs, inside, measure
+from .assets import CourseWidget, join_scripts, join_styles
+from .sync import follow_quickly
+from .trainer import Trainer
 
 #: Small pictures, so that a run is over in seconds on two cores.
 PIXELS = 96
-_SIZES = [10, 30, 60]
+SIZES = (10, 30, 60)
+#: Pictures that no network here learns from: on all of them it is judged, the first are shown.
+UNSEEN, SHOWN = 100, 9
+SETS = (
+    {"name": "pets", "title": "drawn pets", "classes": 3},
+    {"name": "digits", "title": "handwritten digits", "classes": 10},
+)
+#: Plain name, strategy, its usual name, and how it is trained here.
+PLANS = (
+    ("Only the new head", "linear_probe", "linear probe", {"epochs": 25}),
+    ("Last two stages too", "last_2", "partial fine-tuning", {"head_epochs": 15, "epochs": 10}),
+    ("Everything", "finetune_all", "fine-tuning", {"head_epochs": 15, "epochs": 8}),
+    ("From nothing", "scratch", "training from scratch", {"epochs": 30, "batch_size": 8}),
+)
+LARGEST_FILE = 25_000_000
 
 
-@cache
-def _pictures(name: str, per_class: int):
-    counts = {"train_per_class": per_class, "validation_per_class": 20, "test_per_class": 1}
-    return load_dataset(name, size=PIXELS, **counts)
-
-
-def classroom(network: str = "efficientnet_lite0", seconds: float = 8.0) -> FreezeExplorer:
-    """The freeze explorer for a projector, on data that need no download.
+class Classroom(CourseWidget):
+    """Choose pictures and what may learn, train, compare; drop a photograph and ask all.
 
     Parameters
     ----------
     network
         A name in `tlcourse.BACKBONES`.
     seconds
-        How long a run may take, reading the pictures included.
+        How long a run may take, counted from the end of its first epoch.
+
+    Attributes
+    ----------
+    choice : dict
+        `set`, `per_class` and `plan`, the name of a strategy in `plans`.
     """
-    sets = [
-        {"name": "pets", "title": "drawn pets", "classes": 3, "sizes": _SIZES},
-        {"name": "digits", "title": "handwritten digits", "classes": 10, "sizes": _SIZES},
+
+    _esm = join_scripts("dom.js", "texts.js", "race.js", "script.js", "classroom.js")
+    _css = join_styles("widgets.css", "classroom.css")
+
+    network = traitlets.Dict().tag(sync=True)
+    plans = traitlets.List().tag(sync=True)
+    sets = traitlets.List(list(SETS)).tag(sync=True)
+    sizes = traitlets.List(list(SIZES)).tag(sync=True)
+    choice = traitlets.Dict().tag(sync=True)
+    shelf = traitlets.Dict().tag(sync=True)
+    runs = traitlets.List().tag(sync=True)
+    run_state = traitlets.Unicode("idle").tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, network: str = "efficientnet_lite0", seconds: float = 12.0):
+        self._name, self._seconds = network, seconds
+        self._trainer = Trainer(self._set_state)
+        self._models: dict[int, TransferModel] = {}
+        choice = {"set": "pets", "per_class": SIZES[0], "plan": PLANS[0][1]}
+        super().__init__(choice=choice, **_described(network, choice["set"], choice["per_class"]))
+        self._show_shelf()
+
+    @traitlets.validate("choice")
+    def _check_choice(self, proposal):
+        choice = proposal["value"]
+        allowed = {
+            "set": [one["name"] for one in SETS],
+            "per_class": list(SIZES),
+            "plan": [plan[1] for plan in PLANS],
+        }
+        if set(choice) != set(allowed):
+            raise costs.ChoiceError(f"a choice has {', '.join(allowed)}, not {', '.join(choice)}")
+        for key, values in allowed.items():
+            if choice[key] not in values:
+                raise costs.ChoiceError(f"{key}={choice[key]!r} is not one of {values}")
+        return choice
+
+    @traitlets.observe("choice")
+    def _choice_changed(self, change) -> None:
+        old, new = change["old"], change["new"]
+        if not old or (old["set"], old["per_class"]) == (new["set"], new["per_class"]):
+            return
+        with self.hold_sync():
+            for name, value in _described(self._name, new["set"], new["per_class"]).items():
+                setattr(self, name, value)
+            self._show_shelf()
+
+    def _show_shelf(self) -> None:
+        self.shelf = _shelf(self.choice["set"], self.choice["per_class"])
+
+    def train(self) -> None:
+        """Train a new model as chosen, in the background."""
+        choice = dict(self.choice)
+        title, name, _, options = next(plan for plan in PLANS if plan[1] == choice["plan"])
+        backbone, watching = _backbone(self._name), []
+
+        def prepare():
+            data = _pictures(choice["set"], choice["per_class"])
+            model = apply(name, backbone, data.classes)
+            if name == "scratch":
+                follow_quickly(model)
+            watching.append(_watch(data.validation.subset(np.arange(SHOWN))))
+            self._models[self._trainer.runs[-1]["id"]] = model
+            return model, partial(train, model, data, size=PIXELS, progress=False, **options)
+
+        self._trainer.start(
+            title,
+            prepare,
+            seconds=self._seconds,
+            watch=lambda model: {"said": watching[0](model)},
+            **choice,
+        )
+
+    def stop(self) -> None:
+        """End the run after its present epoch."""
+        self._trainer.stop()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the present run is over, or the timeout in seconds."""
+        self._trainer.wait(timeout)
+
+    def ask(self, data: bytes, name: str) -> None:
+        """Let the model of each run say what a photograph shows.
+
+        Raises
+        ------
+        CourseError
+            Where it is no picture.
+        """
+        image = decode_photo(data, name, at_least=256)
+        said = []
+        for run in self._trainer.runs:
+            model = self._models.get(run["id"])
+            if model is None or run["state"] in ("running", "failed"):
+                continue
+            probabilities = predict(model, [image], size=PIXELS)[0]
+            best = int(probabilities.argmax())
+            said.append(
+                {
+                    "run": run["id"],
+                    "label": run["label"],
+                    "class": model.classes[best],
+                    "probability": float(probabilities[best]),
+                }
+            )
+        self.answer = {"name": name, "picture": inside.thumbnail(image), "said": said}
+
+    def handle(self, content, buffers) -> None:
+        actions = {"train": self.train, "stop": self.stop, "clear": self._clear}
+        if content.get("do") in actions:
+            actions[content["do"]]()
+        elif content.get("do") == "picture":
+            name, data = str(content.get("name", "picture")), bytes(buffers[0]) if buffers else b""
+            try:
+                if len(data) > LARGEST_FILE:
+                    raise CourseError(f"{name} is larger than {LARGEST_FILE // 10**6} MB")
+                self.ask(data, name)
+            except CourseError as error:
+                self.message = str(error)
+
+    def _clear(self) -> None:
+        self._trainer.clear()
+        self._models.clear()
+        self.answer = {}
+
+    def _set_state(self, **state) -> None:
+        kept = {run["id"] for run in state.get("runs", self.runs)}
+        for old in set(self._models) - kept:
+            self._models.pop(old, None)
+        with self.hold_sync():
+            for name, value in state.items():
+                setattr(self, name, value)
+
+
+@cache
+def _backbone(name: str) -> Backbone:
+    return load_backbone(name)
+
+
+@cache
+def _measured(name: str) -> dict:
+    """The network's stages and its speed; measuring them takes seconds, once."""
+    backbone = _backbone(name)
+    speed = measure.measure_speed(backbone, PIXELS)
+    return measure.describe(backbone, PIXELS) | {"speed": speed}
+
+
+def _described(name: str, data: str, per_class: int) -> dict:
+    """The state `network` and `plans`: what each plan trains, and what that costs."""
+    classes = next(one["classes"] for one in SETS if one["name"] == data)
+    network = _measured(name) | {"classes": classes}
+    stages = [stage["name"] for stage in network["stages"]]
+    plans = []
+    for title, strategy, term, _ in PLANS:
+        trained = get_strategy(strategy, _backbone(name)).trained_stages(_backbone(name))
+        frozen = [stage for stage in stages if stage not in trained]
+        choice = costs.default_choice(network) | {"frozen": frozen, "adapting": []}
+        choice |= {"per_class": per_class, "dataset": data}
+        figures = costs.summarise(network, choice)
+        plans.append(
+            {
+                "name": strategy,
+                "title": title,
+                "term": term,
+                "frozen": frozen,
+                "random": strategy == "scratch",
+                "trained": figures["parameters"]["trained"],
+                "all": sum(stage["parameters"] for stage in network["stages"])
+                + figures["parameters"]["new"],
+                "work": figures["work"]["cached_total"],
+                "seconds": figures["seconds"],
+                "memory": figures["memory"]["activations"],
+            }
+        )
+    return {"network": {"name": network["name"], "stages": network["stages"]}, "plans": plans}
+
+
+@cache
+def _pictures(name: str, per_class: int) -> ImageSplits:
+    """A data set whose validation pictures are `UNSEEN` in number, the classes by turns."""
+    classes = next(one["classes"] for one in SETS if one["name"] == name)
+    counts = {"validation_per_class": -(-UNSEEN // classes), "test_per_class": 1}
+    data = load_dataset(name, size=PIXELS, train_per_class=per_class, **counts)
+    return replace(data, validation=data.validation.subset(_by_turns(data.validation)[:UNSEEN]))
+
+
+def _by_turns(images: ImageSet) -> np.ndarray:
+    """Positions of the pictures: the first of each class, then the second of each."""
+    rank = np.zeros(len(images), int)
+    for label in set(images.labels.tolist()):
+        mine = images.labels == label
+        rank[mine] = np.arange(mine.sum())
+    return np.lexsort((images.labels, rank))
+
+
+@cache
+def _shelf(name: str, per_class: int, most: int = 10) -> dict:
+    """Pictures to show: of each class some that are learnt from, and some that are unseen."""
+    data = _pictures(name, per_class)
+    classes = []
+    for label, title in enumerate(data.classes):
+        rows = np.flatnonzero(data.train.labels == label)
+        pictures = [inside.thumbnail(data.train.image(int(i))) for i in rows[:most]]
+        classes.append({"name": title, "count": len(rows), "pictures": pictures})
+    unseen = [
+        {"class": int(label), "picture": inside.thumbnail(image)}
+        for image, label in (data.validation[i] for i in range(SHOWN))
     ]
-    return FreezeExplorer(
-        load_backbone(network),
-        _pictures,
-        size=PIXELS,
-        epochs=30,
-        seconds=seconds,
-        datasets=sets,
-        layout="classroom",
-    )
+    return {"classes": classes, "unseen": unseen, "judged": len(data.validation)}
+
+
+def _watch(images: ImageSet) -> Callable[[TransferModel], list[int]]:
+    """What a model says of a few pictures, asked again and again while it learns.
+
+    What comes out of its frozen stages stays the same, and is computed once.
+    """
+    kept: dict[int, torch.Tensor] = {}
+
+    @torch.no_grad()
+    def said(model: TransferModel) -> list[int]:
+        model.eval()
+        depth = len(freezing.frozen_prefix(model))
+        if depth not in kept:
+            device = next(model.parameters()).device
+            preprocess = model.spec.preprocess.at(PIXELS)
+            pictures = torch.stack([preprocess(image) for image, _ in images]).to(device)
+            kept[depth] = model.stages[:depth](pictures)
+        return model.head(model.stages[depth:](kept[depth])).argmax(1).tolist()
+
+    return said

@@ -32,7 +32,7 @@ export class Code {
         setText(said, "Selected: copy it with Ctrl+C or ⌘C.");
       }
     };
-    return h("details", { class: "tlx-code", open: this.view.model.get("layout_name") === "lesson" },
+    return h("details", { class: "tlx-code", open: true },
       h("summary", {}, "The same in code"),
       h("div", { class: "tlx-presets", role: "group", "aria-label": "Code" },
         ...tabs, h("button", { type: "button", class: "tlx-copy", onclick: copy }, "Copy"), said),

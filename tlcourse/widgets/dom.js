@@ -28,17 +28,46 @@ let views = 0;
 export const viewName = (kind) => `${kind}-${(views += 1)}`;
 
 // The root of a widget. JupyterLab would take plain keys pressed in it for its own shortcuts, which
-// insert and delete cells; it hears them last, at the document.
+// insert and delete cells; it hears them last, at the document. Escape goes through: it leaves.
 export function root(el, kind, label) {
   const element = h("section", {
     class: `tlw ${kind}`,
     "aria-label": label,
     onkeydown: (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+      if (event.key === "Escape") document.activeElement.blur();
+      else if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
     },
   });
+  leaveWithCell(element);
   el.append(element);
   return element;
+}
+
+// JupyterLab leaves the focus where it was when another cell is chosen, and the keys meant for that
+// cell would go on working here.
+function leaveWithCell(element) {
+  let watch = null;
+  const leave = () => {
+    if (element.contains(document.activeElement)) document.activeElement.blur();
+  };
+  const outside = (event) => {
+    if (!element.contains(event.target)) leave();
+  };
+  element.addEventListener("focusin", () => {
+    if (watch) return;
+    const cell = element.closest(".jp-Cell");
+    watch = new MutationObserver(() => {
+      if (!cell.classList.contains("jp-mod-active")) leave();
+    });
+    if (cell) watch.observe(cell, { attributeFilter: ["class"] });
+    document.addEventListener("pointerdown", outside);
+  });
+  element.addEventListener("focusout", (event) => {
+    if (element.contains(event.relatedTarget)) return;
+    watch?.disconnect();
+    watch = null;
+    document.removeEventListener("pointerdown", outside);
+  });
 }
 
 export function labelled(text, control) {

@@ -62,7 +62,6 @@ class ExplorerView {
     this.strip = new Strip(this);
     this.figures = new Figures(this);
     this.code = new Code(this);
-    this.root.dataset.layout = this.model.get("layout_name");
     this.root.replaceChildren(
       this.buildHeader(),
       this.strip.build(),

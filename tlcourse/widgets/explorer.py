@@ -5,20 +5,23 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import traitlets
 from torch import nn
 
 from ..base.errors import CourseError
 from ..data.sets import ImageSplits
+from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel
 from ..networks.preprocess import input_size
-from ..training.fit import History
+from ..training.fit import History, fit
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
 from .measured import data_sets, measured_rows
-from .trainer import Trainer
+from .still import draw_choice
+from .trainer import AT_HAND, Trainer, load_at_hand
 
 
 class ExplorerError(CourseError, ValueError):
@@ -34,7 +37,8 @@ class FreezeExplorer(CourseWidget):
         A `Backbone`, or a `TransferModel`, which is observed from the start.
     data
         What the Train button trains on: an `ImageSplits`, or a function of (name of the data set,
-        pictures a class) that returns one. None: the button says what it needs.
+        pictures a class) that returns one. None: the data set that is chosen in the widget, where
+        it needs no download.
     classes
         Number of outputs shown for a `Backbone` (None: the data's, else 3).
     dataset, per_class
@@ -42,12 +46,11 @@ class FreezeExplorer(CourseWidget):
     size
         Side of the pictures in pixels (None: the data's, the model's, the network's own).
     epochs, seconds
-        A run that the Train button starts ends with whichever is over first.
+        A run that the Train button starts ends with whichever is over first; the seconds count
+        from the end of the first epoch.
     datasets
         Data sets to choose from where `data` is a function: dicts with name, title, classes (their
         number) and sizes (pictures a class). None: those with measured results.
-    layout
-        "lesson", or "classroom": training comes right after the network, the code is folded.
 
     Attributes
     ----------
@@ -74,7 +77,6 @@ class FreezeExplorer(CourseWidget):
     run_state = traitlets.Unicode("idle").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     can_train = traitlets.Bool(False).tag(sync=True)
-    layout_name = traitlets.Enum(("lesson", "classroom"), "lesson").tag(sync=True)
 
     def __init__(
         self,
@@ -88,7 +90,6 @@ class FreezeExplorer(CourseWidget):
         epochs: int = 15,
         seconds: float = 10.0,
         datasets: Sequence[dict] | None = None,
-        layout: str = "lesson",
     ):
         if not isinstance(network, StagedNetwork):
             raise ExplorerError(
@@ -97,7 +98,7 @@ class FreezeExplorer(CourseWidget):
             )
         splits = data if isinstance(data, ImageSplits) else None
         self._data, self._size = data, size
-        self._limits = {"epochs": epochs, "seconds": seconds}
+        self._epochs, self._seconds = epochs, seconds
         self._followed: StagedNetwork | None = None
         self._writing, self._told = True, ""
         self._outputs = classes or (len(splits.classes) if splits else 3)
@@ -113,8 +114,7 @@ class FreezeExplorer(CourseWidget):
             choice=choice,
             measured=measured,
             datasets=list(datasets or data_sets(measured, choice)),
-            can_train=data is not None,
-            layout_name=layout,
+            can_train=data is not None or choice["dataset"] in AT_HAND,
         )
         if isinstance(network, TransferModel):
             self._followed = network
@@ -241,6 +241,7 @@ class FreezeExplorer(CourseWidget):
     def _write_model(self, _) -> None:
         if self._followed is None:
             self._count_classes()
+        self.can_train = self._data is not None or self.choice["dataset"] in AT_HAND
         if self._followed is None or not self._writing:
             return
         try:
@@ -274,21 +275,29 @@ class FreezeExplorer(CourseWidget):
 
     def train(self) -> None:
         """Train a model as shown in the background; what the Train button does."""
-        choice = self.choice
-        if self._data is None:
-            self.message = "There are no pictures: FreezeExplorer(model, data=pets)."
-            return
+        choice, data, size = self.choice, self._data or load_at_hand, self.network["size"]
 
         def prepare():
-            data = self._data
-            if not isinstance(data, ImageSplits):
-                data = data(choice["dataset"], choice["per_class"])
-            return self.build(data.classes), data
+            splits = data
+            if data is load_at_hand:
+                splits = data(choice["dataset"], choice["per_class"], size)
+            elif not isinstance(data, ImageSplits):
+                splits = data(choice["dataset"], choice["per_class"])
+            model = self.build(splits.classes)
+            options = {"size": size, "cache": bool(freezing.frozen_prefix(model))}
+            # At least four steps an epoch: with one, the statistics of batch norm stay behind.
+            batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
+            options |= {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
+            return model, partial(fit, model, splits, **options)
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:
             label += f", {choice['dataset']}, {choice['per_class']} a class"
-        self._trainer.start(label, prepare, size=self.network["size"], **self._limits)
+        self._trainer.start(label, prepare, seconds=self._seconds)
+
+    def still(self) -> bytes:
+        """The stages as chosen, as a picture."""
+        return draw_choice(self.network, self.choice, self.summary)
 
     def stop(self) -> None:
         """End the run after its present epoch."""

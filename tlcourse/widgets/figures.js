@@ -28,15 +28,13 @@ export class Figures {
     const where = h("div", { class: "tlx-where" },
       labelled("Data set", this.datasetSelect),
       labelled("Pictures a class", this.sizeSelect));
-    const classroom = this.view.model.get("layout_name") === "classroom";
-    if (classroom) this.view.controls.prepend(where);
     return h("div", { class: "tlx-cards" },
       card("parameters", "Parameters"),
       card("work", "Work of an epoch"),
       card("cache", "Cache"),
       card("seconds", "Time of an epoch, estimated"),
       card("memory", "Memory"),
-      card("measured", "Accuracy, measured", classroom ? "" : where));
+      card("measured", "Accuracy, measured", where));
   }
 
   update(choice, summary) {

@@ -7,15 +7,36 @@ import time
 from collections.abc import Callable
 
 from ..base.errors import CourseError
-from ..data.sets import ImageSplits
-from ..networks import freezing
+from ..data.catalog import load_dataset
+from ..data.sets import DatasetError, ImageSplits
 from ..networks.heads import TransferModel
-from ..training.fit import History, fit
+from ..training.fit import History
 
 #: Runs that stay on the chart.
 RUNS_KEPT = 4
 #: Seconds between two updates of the page: with cached activations an epoch takes milliseconds.
 _UPDATE_EVERY = 0.1
+
+
+#: Data sets that need no download.
+AT_HAND = ("pets", "digits")
+
+
+def load_at_hand(name: str, per_class: int, size: int) -> ImageSplits:
+    """Open one of `AT_HAND` with few validation pictures, so that a run is over soon.
+
+    Raises
+    ------
+    DatasetError
+        Where another is named; it says how to train on one's own pictures.
+    """
+    if name not in AT_HAND:
+        raise DatasetError(
+            f"{name} is not here: choose {' or '.join(AT_HAND)}, or give your pictures with "
+            "FreezeExplorer(model, data=...)"
+        )
+    counts = {"train_per_class": per_class, "validation_per_class": 20, "test_per_class": 1}
+    return load_dataset(name, size=size, **counts)
 
 
 class Trainer:
@@ -38,29 +59,48 @@ class Trainer:
         self.history: History | None = None
 
     @property
+    def runs(self) -> list[dict]:
+        """The runs on the chart, the latest last."""
+        return list(self._runs)
+
+    @property
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
     def start(
         self,
         label: str,
-        prepare: Callable[[], tuple[TransferModel, ImageSplits]],
+        prepare: Callable[[], tuple[TransferModel, Callable[..., History]]],
         *,
-        epochs: int,
         seconds: float,
-        size: int,
+        watch: Callable[[TransferModel], dict] | None = None,
+        **about,
     ) -> None:
-        """Build a model and train it until the epochs or the seconds are over, or `stop`."""
+        """Build a model and train it until it is done, the seconds are over, or `stop`.
+
+        Parameters
+        ----------
+        label
+            What the run is called.
+        prepare
+            Returns the model and what trains it, a function that takes `on_epoch` as `fit` does.
+        seconds
+            Counted from the end of the first epoch, so that pictures have been read by then.
+        watch
+            Called with the model whenever the page is told; what it returns joins the run.
+        about
+            More that the run says of itself.
+        """
         if self.running:
             return
         self._stop.clear()
         run = {"id": self._count, "label": label, "rows": [], "state": "running"}
-        run |= {"best": None, "seconds": 0.0}
+        run |= {"best": None, "seconds": 0.0, **about}
         self._count += 1
         self._runs = [*self._runs[1 - RUNS_KEPT :], run]
         self._show(message="", run_state="preparing")
         self._thread = threading.Thread(
-            target=self._work, args=(run, prepare, epochs, seconds, size), daemon=True
+            target=self._work, args=(run, prepare, seconds, watch), daemon=True
         )
         self._thread.start()
 
@@ -81,37 +121,33 @@ class Trainer:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _work(self, run, prepare, epochs, seconds, size) -> None:
+    def _work(self, run, prepare, seconds, watch) -> None:
         began = time.monotonic()
-        shown = 0.0
+        first = shown = 0.0
 
         def on_epoch(row) -> bool:
-            nonlocal shown
-            columns = ("epoch", "train_accuracy", "validation_accuracy")
-            run["rows"].append({column: row[column] for column in columns})
+            nonlocal first, shown
+            columns = ("train_accuracy", "validation_accuracy")
+            # Counted here: training in two phases counts each from 1.
+            epoch = {"epoch": len(run["rows"]) + 1}
+            run["rows"].append(epoch | {column: row[column] for column in columns})
             measured = [r["validation_accuracy"] for r in run["rows"] if r["validation_accuracy"]]
             run["best"] = max(measured, default=None)
             now = time.monotonic()
+            first = first or now
             run["seconds"] = now - began
             if now - shown >= _UPDATE_EVERY:
-                shown = now
+                run.update(watch(model) if watch else {})
+                shown = time.monotonic()
                 stopping = self._stop.is_set()
                 self._publish(run_state="stopping" if stopping else "training")
-            return not self._stop.is_set() and now - began < seconds
+            return not self._stop.is_set() and now - first < seconds
 
         message = ""
         try:
-            model, data = prepare()
-            cache = bool(freezing.frozen_prefix(model))
-            self.history = fit(
-                model,
-                data,
-                epochs=epochs,
-                cache=cache,
-                size=size,
-                progress=False,
-                on_epoch=on_epoch,
-            )
+            model, train = prepare()
+            self.history = train(on_epoch=on_epoch)
+            run.update(watch(model) if watch else {})
             self.model = model
             run["state"] = "stopped" if self._stop.is_set() else "done"
         except CourseError as error:

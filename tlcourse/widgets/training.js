@@ -70,7 +70,8 @@ export class Training {
         "All else works here.";
     }
     if (!this.view.model.get("can_train")) {
-      return "To train from here, give it pictures: FreezeExplorer(model, data=pets).";
+      return "To train from here, choose the data set pets or digits, or give your own pictures: " +
+        "FreezeExplorer(model, data=...).";
     }
     if (this.asked) return "Asking the kernel …";
     const last = runs[runs.length - 1];

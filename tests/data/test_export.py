@@ -1,0 +1,40 @@
+"""Pictures written for other libraries are the pictures of the data set."""
+
+import numpy as np
+import pytest
+from torchvision.datasets import ImageFolder
+
+import tlcourse as tl
+from tlcourse.data.sets import DatasetError
+from tlcourse.networks.preprocess import Preprocess
+
+
+@pytest.fixture(scope="module")
+def pets():
+    few = {"train_per_class": 2, "validation_per_class": 1, "test_per_class": 1}
+    return tl.load_dataset("pets", size=64, **few)
+
+
+def test_image_folder_reads_the_same_pictures(pets, tmp_path):
+    written = ImageFolder(tl.write_pictures(pets, tmp_path / "new") / "train")
+    assert written.classes == sorted(pets.classes)
+    assert len(written) == len(pets.train)
+    for path, label in written.samples:
+        i = int(path[-8:-4])
+        assert written.classes[label] == pets.classes[pets.train.labels[i]]
+        read = np.asarray(written.loader(path))
+        assert np.array_equal(read, np.asarray(pets.train.image(i)))
+
+
+def test_the_square_that_a_network_sees(pets, tmp_path):
+    square = Preprocess(32, 0.875, "bicubic", (0.5,) * 3, (0.5,) * 3)
+    image, _ = ImageFolder(tl.write_pictures(pets, tmp_path, square.pixels) / "test")[0]
+    i = int(np.flatnonzero(pets.test.labels == pets.classes.index("misty"))[0])
+    assert np.array_equal(np.asarray(image), square.pixels(pets.test.image(i)))
+
+
+def test_a_folder_in_use_is_refused(pets, tmp_path):
+    (tmp_path / "mine.txt").write_text("keep me", encoding="utf-8")
+    with pytest.raises(DatasetError, match="not empty"):
+        tl.write_pictures(pets, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

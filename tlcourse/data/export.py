@@ -1,0 +1,53 @@
+"""Pictures as files in class folders, which other libraries read too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .sets import DatasetError, ImageSplits
+
+
+def write_pictures(
+    splits: ImageSplits,
+    folder: str | Path,
+    pixels: Callable[[Image.Image], np.ndarray] | None = None,
+) -> Path:
+    """Write a data set the way `torchvision.datasets.ImageFolder` reads it.
+
+    A picture becomes `PART/CLASS/0007.png`: PART is `train`, `validation` or `test`, the number is
+    the picture's position in that part. PNG loses nothing. A part without pictures gets no folder.
+
+    Parameters
+    ----------
+    folder
+        Where the parts go. It is made if it is not there, and has to be empty.
+    pixels
+        What is kept of a picture, as uint8 of shape (H, W, 3): with
+        `backbone.spec.preprocess.pixels`, the square that the network sees. None: all of it.
+
+    Returns
+    -------
+    pathlib.Path
+        `folder`.
+
+    Raises
+    ------
+    DatasetError
+        Where something is in `folder` already, which would be mixed up with the new pictures.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise DatasetError(f"{folder} is not empty; give write_pictures an empty or a new folder")
+    for part in ("train", "validation", "test"):
+        images = getattr(splits, part)
+        for i, (image, label) in enumerate(images):
+            path = folder / part / images.classes[label] / f"{i:04}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = image if pixels is None else Image.fromarray(pixels(image))
+            kept.save(path)
+    return folder

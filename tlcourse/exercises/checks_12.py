@@ -1,0 +1,345 @@
+"""Checks of lesson 12: small functions, a split by session, a saved model, pictures that fool."""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tlcourse.exercises import (
+    NotYet,
+    call,
+    compare,
+    describe,
+    expect_function,
+    expect_number,
+    expect_numbers,
+    expect_type,
+    read_number,
+)
+from tlcourse.exercises.networks import (
+    expect_module,
+    moved,
+    noise,
+    small_model,
+    tensors,
+)
+
+
+def _albums():
+    """Labels and sessions of pictures, and the share that is to be tested on."""
+    for seed, share in ((0, 0.3), (1, 0.25), (2, 0.5)):
+        rng = np.random.default_rng(seed)
+        sizes = rng.integers(2, 9, 36)
+        kinds = np.tile([0, 1, 2], 12)
+        order = rng.permutation(int(sizes.sum()))
+        names = np.array([f"walk {i}" for i in rng.permutation(36)])
+        yield np.repeat(kinds, sizes)[order], np.repeat(names, sizes)[order], share
+
+
+def split_by_session(answer: Any) -> str | None:
+    function = expect_function(answer, "split")
+    drawn = []
+    for labels, sessions, share in _albums():
+        sides = {}
+        for seed in (1, 1, 2):
+            given = labels.copy(), sessions.copy(), share, seed
+            pair = call(function, "split", *given)
+            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                return f"Return two arrays of positions, training first; it gave {describe(pair)}."
+            train, test = (_places(side, len(labels)) for side in pair)
+            if complaint := _badly_split(train, test, labels, sessions, share):
+                return complaint
+            if sides.setdefault(seed, set(test)) != set(test):
+                return "The same seed gives another split."
+        drawn.append(sides[1] != sides[2])
+    if not any(drawn):
+        return "Another seed gives the same split: what is it used for?"
+    return None
+
+
+def _places(side, number):
+    found = np.asarray(side)
+    if found.dtype == bool and found.shape == (number,):
+        return np.flatnonzero(found).tolist()
+    found = expect_numbers(side, "each side").ravel()
+    if (
+        (found != found.round()).any()
+        or len(found)
+        and not 0 <= found.min() <= found.max() < number
+    ):
+        raise NotYet("Return positions of pictures, counted from 0.")
+    return found.astype(int).tolist()
+
+
+def _badly_split(train, test, labels, sessions, share):
+    both, number = [*train, *test], len(labels)
+    if len(set(both)) < len(both):
+        return "Some picture is there twice, or on both sides."
+    if len(both) < number:
+        return f"{number - len(both)} of {number} pictures are on neither side."
+    if shared := sorted(set(sessions[train]) & set(sessions[test])):
+        return f"Pictures of {len(shared)} sessions are on both sides: first, {shared[0]!r}."
+    for label in np.unique(labels):
+        if label not in labels[train] or label not in labels[test]:
+            return f"Class {label} is on one side only."
+    part = len(test) / number
+    if abs(part - share) > 0.12:
+        return (
+            f"{part:.0%} of the pictures are on the test side, where about {share:.0%} were asked."
+        )
+    return None
+
+
+def comes_back_the_same(save: Any, load: Any) -> str | None:
+    write, read = expect_function(save, "save"), expect_function(load, "load")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt"
+        model, pixels = small_model(4).train(), noise(5)
+        model(noise(8, 2))  # running statistics that no fresh model has
+        before, mode = tensors(model), model.training
+        call(write, "save", model, path, none=True)
+        if moved(model, before) or model.training is not mode:
+            return "Saving has changed the model, or the mode that it is in."
+        if not path.is_file() or path.stat().st_size < 1000:
+            return "After `save` there is no file of that name that could hold a model."
+        with torch.no_grad():
+            expected = model.eval()(pixels)
+            for value in (*model.parameters(), *model.buffers()):
+                value.zero_()  # what is read must come from the file
+        loaded = expect_module(call(read, "load", path, lambda: small_model(9).train()), "`load`")
+        if loaded.training or any(m.training for m in loaded.modules()):
+            return "The model that comes back is in train mode: it would go by each batch."
+        with torch.no_grad():
+            found = loaded(pixels)
+    if found.shape != expected.shape or not torch.equal(found, expected):
+        left = [
+            k for k, v in tensors(loaded).items() if k in before and not torch.equal(v, before[k])
+        ]
+        where = f" First, '{left[0]}' is not what was saved." if left else ""
+        return f"The model that comes back gives other answers than the one that was saved.{where}"
+    return None
+
+
+def fools_the_model(answer: Any) -> str | None:
+    function = expect_function(answer, "fool")
+    turned = total = 0
+    for seed in (1, 2, 3):
+        model, x = small_model(seed).eval(), noise(12, seed)
+        with torch.no_grad():
+            model.head.linear.bias -= model(noise(50)).mean(0)  # so that the picture decides
+            y = model(x).argmax(1)
+        before = tensors(model)
+        flags = [p.requires_grad for p in model.parameters()]
+        found = call(function, "fool", model, x.clone(), y.clone(), 0.4)
+        if not isinstance(found, torch.Tensor) or found.shape != x.shape:
+            return f"Return pictures of the same shape as `x`; it gave {describe(found)}."
+        if moved(model, before) or flags != [p.requires_grad for p in model.parameters()]:
+            return "The model has changed. Only the pictures are yours to change."
+        if any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.parameters()):
+            return "Gradients are left in the parameters: an optimizer's next step would use them."
+        if not torch.isfinite(found).all():
+            return "There are pixels that are no finite number."
+        far = float((found.detach() - x).abs().max())
+        if far > 0.4 * 1.001:
+            return f"A value is changed by {far:.3g}, where at most 0.4 was allowed."
+        with torch.no_grad():
+            turned += int((model.eval()(found.detach()).argmax(1) != y).sum())
+        total += len(x)
+    if turned < 0.7 * total:
+        return (
+            f"{turned} of {total} pictures are named otherwise now. The direction matters: which "
+            "way does the loss of the right name rise the fastest?"
+        )
+    return None
+
+
+def _files():
+    yield "cat.jpg", {"dog.jpg"}
+    yield "cat.jpg", {"cat.jpg"}
+    yield "cat.jpg", {"cat.jpg", "cat-2.jpg", "cat-3.jpg"}
+    yield "cat.jpg", {"cat.jpg", "cat-3.jpg"}
+    yield "my.old.cat.png", {"my.old.cat.png"}
+    yield "cat.jpg", {"cat.png", "cat-2.jpg"}
+    yield "my.old.cat.png", {"my.old.cat.png", "my.old.cat-2.png", "my.old-2.cat.png"}
+    yield "cat-2.jpg", {"cat-2.jpg", "cat-3.jpg"}
+    yield "cat.jpg", {"cat.jpg", *(f"cat-{i}.jpg" for i in range(2, 13))}
+    yield "cat.jpg", {"cat.jpg", "cat-1.jpg", "cat-2.jpg", "a.jpg", "b.jpg"}
+
+
+def _free(name, taken):
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{Path(name).stem}-{number}{Path(name).suffix}"
+    return free
+
+
+def _file_name(value, name):
+    return str(expect_type(value, (str, Path), name))
+
+
+def names_are_free(answer: Any) -> str | None:
+    compare(
+        answer,
+        "free_name",
+        _files(),
+        _free,
+        read=_file_name,
+        slips=[
+            (lambda name, taken: name, "Where the name is taken, that file would be written over."),
+            (
+                lambda name, taken: _free(name, taken) if name in taken else f"{name}-2",
+                "Where the name itself is free, it can be kept.",
+            ),
+        ],
+        say="Before the suffix, the first of -2, -3, ... that is free; the name itself if it is.",
+        show=lambda name, taken: f"{name!r}, with {', '.join(sorted(taken))} taken",
+    )
+
+
+def _sides():
+    yield ["a", "a", "b"], ["c", "d"]
+    yield ["a", "b", "c"], ["a", "a", "a", "d"]
+    yield ["a", "a", "a", "a", "b"], ["a", "c"]
+    yield ["a", "b"], ["a", "a", "b", "b"]
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        train, test = (
+            [f"walk {i}" for i in rng.integers(0, 9, int(rng.integers(4, 15)))] for _ in range(2)
+        )
+        yield train, test
+
+
+def _share(train, test):
+    return sum(session in set(train) for session in test) / len(test)
+
+
+def leaks_are_counted(answer: Any) -> str | None:
+    compare(
+        answer,
+        "leaked",
+        _sides(),
+        _share,
+        read=read_number,
+        slips=[
+            (
+                lambda a, b: len(set(a) & set(b)) / len(set(b)),
+                "That is the share of sessions. Count pictures.",
+            ),
+            (
+                lambda a, b: sum(s in a for s in b),
+                "That is a number of pictures, not a share.",
+            ),
+            (lambda a, b: _share(b, a), "That is a share of the training pictures."),
+            (lambda a, b: 1 - _share(a, b), "That is the share that does *not* leak."),
+        ],
+        say="Go through the test pictures: whose session was trained on?",
+        show=lambda a, b: f"training sessions {a} and test sessions {b}",
+    )
+
+
+def _margins():
+    yield from ((0.9, 0.05), (0.8, 0.05), (0.9, 0.01), (0.5, 0.1))
+    rng = np.random.default_rng(0)
+    while True:
+        accuracy, margin = round(rng.uniform(0.5, 0.99), 2), round(rng.uniform(0.01, 0.15), 3)
+        exact = _exact(accuracy, margin)
+        if abs(exact - round(exact)) > 1e-3:  # no matter of the last bit
+            yield float(accuracy), float(margin)
+
+
+def _exact(accuracy, margin):
+    return 1.96**2 * accuracy * (1 - accuracy) / margin**2
+
+
+def margin_is_kept(answer: Any) -> str | None:
+    compare(
+        answer,
+        "pictures_needed",
+        [case for _, case in zip(range(24), _margins(), strict=False)],
+        lambda p, m: math.ceil(_exact(p, m)),
+        read=lambda value, name: expect_number(value, name, low=0),
+        slips=[
+            (_exact, "That many pictures there cannot be. Which whole number is enough?"),
+            (
+                lambda p, m: int(_exact(p, m)),
+                "With so many, the interval is still a little too wide.",
+            ),
+            (lambda p, m: math.ceil(_exact(p, m) / 1.96**2), "The 1.96 is missing."),
+            (
+                lambda p, m: math.ceil(_exact(p, m) / 4),
+                "The margin is one half of the interval, not all of it.",
+            ),
+            (
+                lambda p, m: math.ceil(_exact(p, m) / 1.96),
+                "The 1.96 stands beside the root: squared with it.",
+            ),
+            (lambda p, m: math.ceil(_exact(p, m)) + 1, "One less would do."),
+            (lambda p, m: math.ceil(_exact(0.5, m)), "The accuracy has no part in it."),
+        ],
+        say="Set the part after ± equal to the margin, and solve for n.",
+        show=lambda p, m: f"an accuracy of {p} and a margin of {m}",
+    )
+
+
+_CLASSES = ("misty", "neither", "tigger")
+
+
+def _said():
+    yield np.array([0.1, 0.2, 0.7]), _CLASSES, 0.6
+    yield np.array([0.4, 0.25, 0.35]), _CLASSES, 0.6
+    yield np.array([0.625, 0.25, 0.125]), _CLASSES, 0.625  # just as sure as was asked for
+    yield np.array([0.05, 0.9, 0.05]), _CLASSES, 0.6
+    yield np.array([0.4, 0.25, 0.35]), _CLASSES, 0.3
+    rng = np.random.default_rng(0)
+    names = np.array(["misty", "neither", "tigger", "rex", "felix"])
+    for count in (2, 3, 4, 5, 3, 4, 5, 2, 3, 5):
+        row = rng.dirichlet(np.ones(count))
+        classes = tuple(str(name) for name in rng.permutation(names)[:count])
+        yield row, classes, float(row.max() - 0.02)
+        yield row, classes, float(row.max() + 0.02)
+        yield row, classes, float(row.min() - 0.001)  # every class is above it
+
+
+def _name(row, classes, threshold):
+    best = int(np.argmax(row))
+    return classes[best] if row[best] >= threshold else None
+
+
+def _class_name(value, name):
+    if not isinstance(value, str):
+        raise NotYet(f"Return the name of a class, or None; {name} is {describe(value)}.")
+    return str(value)
+
+
+def knows_when_not_to_say(answer: Any) -> str | None:
+    compare(
+        answer,
+        "name_or_none",
+        _said(),
+        _name,
+        read=_class_name,
+        none=True,
+        slips=[
+            (
+                lambda p, c, t: c[int(np.argmax(p))],
+                "It always says a name. Is any class as probable as was asked for?",
+            ),
+            (
+                lambda p, c, t: c[int(np.argmax(p))] if p.max() > t else None,
+                "*At least* the threshold: exactly the threshold is enough.",
+            ),
+            (
+                lambda p, c, t: _name(-p, c, -2),
+                "That is the least probable class.",
+            ),
+        ],
+        say="Which class is the most probable, and is it as probable as was asked for?",
+        show=lambda p, c, t: (
+            f"probabilities {[round(float(v), 3) for v in p]} of "
+            f"{', '.join(c)} and a threshold of {t:.3g}"
+        ),
+    )
