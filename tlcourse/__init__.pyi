@@ -41,6 +41,7 @@ from .networks.zoo import (
     BACKBONES as BACKBONES,
     load_backbone as load_backbone,
 )
+from .portable.page import export as export
 from .strategies.apply import (
     apply as apply,
     train as train,

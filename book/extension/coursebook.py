@@ -4,8 +4,6 @@ Pages load nothing from other hosts. Formulas become MathML, which browsers draw
 widgets are started by `assets/widgets.js` from the state that is stored in the notebook.
 """
 
-import re
-
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -26,18 +24,14 @@ def _use_mathml(app, config):
     config.html_math_renderer = "mathml"
 
 
-def _without_what_is_not_used(app, pagename, templatename, context, doctree):
-    # Thebe would fetch a script from another host, and declares its settings twice; of the signs
-    # of Font Awesome, 1.5 MB, the pages use a dozen, which `icons.css` draws.
-    unused = re.compile("thebe|fontawesome|font-awesome", re.I)
-    for kind in ("script_files", "css_files"):
-        context[kind] = [
-            file
-            for file in context[kind]
-            if not unused.search(
-                f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', '')}"
-            )
-        ]
+def _without_thebe(app, pagename, templatename, context, doctree):
+    # Thebe would fetch a script from another host, and declares its settings twice.
+    context["script_files"] = [
+        file
+        for file in context["script_files"]
+        if "thebe"
+        not in f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', '')}".lower()
+    ]
 
 
 def _list_items(app, pagename, templatename, context, doctree):
@@ -49,7 +43,7 @@ def _list_items(app, pagename, templatename, context, doctree):
 def setup(app):
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.connect("config-inited", _use_mathml)
-    app.connect("html-page-context", _without_what_is_not_used, priority=900)
+    app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _list_items)
     app.add_js_file("widgets.js", defer="defer")
     app.add_js_file("site.js", defer="defer")

@@ -1,10 +1,12 @@
 """The site, built from the stored lessons and opened page by page in a browser, from the file
 system: no server, no kernel, no other host."""
 
+import gzip
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -103,7 +105,19 @@ def test_tables_that_a_lesson_prints_are_tables(parsed):
 
 def test_the_site_is_small(site):
     megabytes = sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6
-    assert megabytes < 60
+    assert megabytes < 90
+
+
+def test_the_landing_page_leads_to_the_page_that_teaches(chromium, site):
+    if "built without the network" in (site / "teach" / "index.html").read_text(encoding="utf-8"):
+        pytest.skip("the runtime for the browser could not be fetched when the site was built")
+    page = chromium.new_page()
+    trouble = watched(page)
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("link", name="Try it now, in this page").click()
+    page.get_by_role("button", name="Show me, with drawn pets").wait_for()
+    assert not trouble
+    page.close()
 
 
 def test_hints_and_solutions_are_folded_in(parsed, repository):
@@ -179,11 +193,58 @@ def test_formulas_are_drawn_by_the_browser_itself(parsed):
         pytest.skip("no lesson has a formula yet")
 
 
+def test_a_page_carries_only_what_it_uses(chromium, site):
+    page = chromium.new_page()
+    loaded = set()
+    page.on("requestfinished", lambda request: loaded.add(request.url))
+    page.goto((site / "glossary.html").as_uri())
+    page.wait_for_load_state("load")
+    files = [Path(unquote(urlsplit(url).path)) for url in loaded if url.startswith("file:")]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 1_000_000
+    assert not [file for file in files if "fontawesome.js" in file.name]
+    page.close()
+
+
+def test_the_first_page_shows_what_to_do(chromium, site):
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    for name in ("Start: lesson 00", "Play with the network", "Teach it tomorrow"):
+        box = page.get_by_role("link", name=name).bounding_box()
+        assert box["y"] + box["height"] < 768, f"{name} is below the fold"
+    cards = page.locator("a.course-card")
+    assert cards.count() == len(list(site.glob("notebooks/*.html")))
+    broken = page.evaluate(
+        "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
+    )
+    assert not broken
+    hero = page.locator(".course-widget").first
+    assert hero.bounding_box()["y"] < 768
+    context.close()
+
+
+def test_cells_that_set_up_are_folded_and_figures_open_large(chromium, site):
+    path = next(site.glob("notebooks/00_*.html"), None)
+    if path is None:
+        pytest.skip("lesson 00 is not stored yet")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    page.get_by_text("Show the code").first.click()
+    assert page.get_by_text("profile").first.is_visible()
+    page.locator("div.cell_output img").first.click()
+    assert page.locator("dialog.course-large img").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("dialog.course-large").count() == 0
+    page.close()
+
+
 def test_search_finds_a_word_of_a_lesson(chromium, site):
     page = chromium.new_page()
+    trouble = watched(page)
     page.goto((site / "search.html").as_uri() + "?q=softmax")
     page.wait_for_selector("#search-results li a", timeout=20_000)
     assert "softmax" in page.locator("#search-results").inner_text().lower()
+    assert not trouble, "neighbours cannot be read from a folder, and are not asked for"
     page.close()
 
 

@@ -240,3 +240,19 @@ def test_a_toggle_takes_less_than_a_tenth_of_a_second(page, explorer):
     )
     print(json.dumps([round(t, 1) for t in times]))
     assert statistics.median(times) < 100
+
+
+def test_the_preset_that_holds_is_pressed_and_a_phone_keeps_the_sum_in_sight(page, explorer):
+    show(page, explorer)
+    pressed = page.locator(".tlx-presets button[aria-pressed='true']", has_not_text="PyTorch")
+    page.get_by_role("button", name="Fine-tune all").click()
+    assert pressed.all_inner_texts() == ["Fine-tune all"]
+    stage(page, "stage8").click()
+    assert pressed.count() == 0
+    bar = page.locator(".tlx-sum")
+    assert not bar.is_visible()
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.evaluate("scrollTo(0, 900)")
+    assert bar.is_visible() and bar.bounding_box()["y"] >= -1
+    assert "of the work" in bar.inner_text()
+    assert page.errors == []

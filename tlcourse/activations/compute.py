@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ..base.progress import progress_bar
+from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.preprocess import Augment, Preprocess
 from . import engines
@@ -64,6 +65,7 @@ class Build:
     computed: int = 0
 
     def __post_init__(self):
+        self.images = image_set(self.images, "cache_activations")
         self._digests = np.zeros(len(self.images), KEY)
         self._known = np.zeros(len(self.images), bool)
         self._engine = None

@@ -230,7 +230,7 @@ def cache(chosen: argparse.Namespace) -> int:
 
 
 def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..networks.backbones import DEFAULT_BACKBONE
+    from ..networks.zoo import DEFAULT_BACKBONE
     from ..study.data import DATASETS
 
     whole = {"type": int, "nargs": "+", "metavar": "N"}

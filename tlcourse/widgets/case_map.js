@@ -1,6 +1,6 @@
 // The case map's view.
 import { h, svg, setText, root, labelled, store, Kernel } from "./dom.js";
-import { LARGEST, nearestPoint, regionAt } from "./cases.js";
+import { LARGEST, inWords, nearestPoint, regionAt, standing } from "./cases.js";
 
 const WIDTH = 520;
 const HEIGHT = 400;
@@ -95,8 +95,15 @@ class CaseMapView {
     const levels = [0, 0.5, 1].map((level) =>
       svg("text", { x: BOX.left - 8, y: up(level) + 4, "text-anchor": "end" }, `${level}`));
     this.cross = svg("path", { class: "here" });
-    return svg("svg",
+    const drag = (event) => {
+      if (event.type === "pointerdown") event.currentTarget.setPointerCapture(event.pointerId);
+      else if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
+      this.goTo(event);
+    };
+    return (this.map = svg("svg",
       {
+        onpointerdown: drag,
+        onpointermove: drag,
         class: points.length > 6 ? "tlm-map many" : "tlm-map",
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "group",
@@ -107,7 +114,20 @@ class CaseMapView {
         "training pictures a class"),
       svg("text", { x: 13, y: HEIGHT / 2 - 10, "text-anchor": "middle", class: "axis",
         transform: `rotate(-90 13 ${HEIGHT / 2 - 10})` }, "similarity"),
-      ...this.dots, this.cross);
+      ...this.dots, this.cross));
+  }
+
+  // To where the pointer is; onto a measured point where it is near one.
+  goTo(event) {
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(this.map.getScreenCTM().inverse());
+    const near = this.model.get("points").find((point) =>
+      Math.hypot(across(point.per_class) - at.x, up(point.similarity) - at.y) < 11);
+    const within = (value, high) => Math.min(high, Math.max(0, value));
+    const size = within((at.x - BOX.left) / (WIDTH - BOX.left - BOX.right), 1) * Math.log10(LARGEST);
+    const similarity = 1 - within((at.y - BOX.top) / (HEIGHT - BOX.top - BOX.bottom), 1);
+    store(this.model, near
+      ? { per_class: near.per_class, similarity: near.similarity }
+      : { per_class: Math.round(10 ** size), similarity: Math.round(100 * similarity) / 100 });
   }
 
   update() {
@@ -127,7 +147,7 @@ class CaseMapView {
     this.areas.forEach((area, i) => area.classList.toggle("on", regions[i] === region));
     this.advice.replaceChildren(
       ...(region
-        ? [h("h4", {}, `Your case: ${region.title}`), h("p", { class: "big" }, region.strategy),
+        ? [h("h4", {}, `Your case: ${region.title}`), h("p", { class: "big" }, inWords(region.strategy)), h("code", {}, region.strategy),
           h("p", {}, region.why)]
         : [h("p", {}, "There is no recommendation for this size and similarity.")]));
     const nearest = nearestPoint(points, size, similarity);
@@ -138,19 +158,36 @@ class CaseMapView {
   sayPoint(point, region) {
     if (!point) return [h("p", { class: "soft" }, "No measured data sets are given.")];
     const scores = [...point.scores].sort((a, b) => b.mean - a.mean);
+    const from = Math.max(0, Math.floor(10 * Math.min(...scores.map((score) => score.low)) - 0.5) / 10);
+    const place = (value) => (100 * (value - from)) / (1 - from || 1);
+    const state = region ? standing(scores, region.strategy) : { own: null, beaten: false };
+    const kind = (strategy) =>
+      strategy !== region?.strategy ? "" : state.beaten ? "recommended beaten" : "recommended";
     const bar = ({ strategy, mean, low, high }) =>
-      h("tr", { class: strategy === region?.strategy ? "recommended" : "" },
+      h("tr", { class: kind(strategy) },
         h("th", { scope: "row" }, strategy),
         h("td", {},
           h("span", { class: "track", "aria-hidden": "true" },
-            h("span", { class: "fill", style: `width:${100 * mean}%` }),
-            h("span", { class: "spread", style: `left:${100 * low}%;width:${100 * (high - low)}%` }))),
+            h("span", { class: "spread", style: `left:${place(low)}%;width:${place(high) - place(low)}%` }),
+            h("span", { class: "dot", style: `left:${place(mean)}%` }))),
         h("td", {}, mean.toFixed(3)));
     return [
       h("h4", {}, `Measured nearest to it: ${point.name}, ${point.per_class} pictures a class`),
-      h("table", {}, h("caption", {}, "Test accuracy; the thin line is the range over seeds"),
+      region ? h("p", { class: state.beaten ? "verdict beaten" : "verdict" }, this.sayStanding(state, region)) : "",
+      h("table", {},
+        h("caption", {}, `Test accuracy from ${from.toFixed(1)} to 1: mean, and range over seeds`),
         h("tbody", {}, ...scores.map(bar))),
     ];
+  }
+
+  sayStanding({ own, best, lead, beaten }, region) {
+    if (!own) return `${region.strategy} was not measured here.`;
+    if (beaten) {
+      return `Here the rule is beaten: ${best.strategy} is ${lead.toFixed(1)} points ahead of ` +
+        `${own.strategy}.`;
+    }
+    return best === own ? "Here the rule holds: nothing that was measured is better."
+      : `Here the rule holds: ${best.strategy} is ahead by ${lead.toFixed(1)} points only.`;
   }
 }
 

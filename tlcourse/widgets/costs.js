@@ -156,6 +156,33 @@ export function findMeasured(measured, strategy, choice) {
   );
 }
 
+// Stages that a measured strategy trains from pretrained weights; null where it is of another kind.
+function trainedStages(strategy, count) {
+  if (strategy === "linear_probe") return 0;
+  if (strategy === "finetune_all") return count;
+  const last = /^last_(\d+)$/.exec(strategy);
+  return last ? Number(last[1]) : null;
+}
+
+// Where the choice itself was not measured: the row that is nearest to it on the same data set, as
+// far as stages trained and pictures a class go.
+export function nearestMeasured(network, choice, measured) {
+  const facts = stageFacts(network, choice);
+  const count = network.stages.length;
+  const strategy = strategyName(network, choice);
+  let best = null;
+  for (const row of measured) {
+    const trained = trainedStages(row.strategy, count);
+    const alike = row.strategy === strategy;
+    if (row.dataset !== choice.dataset || !(row.train_per_class > 0)) continue;
+    if (!alike && (trained === null || choice.start === "random")) continue;
+    const stages = alike ? 0 : 0.5 + Math.abs(trained - (facts.kept.length - facts.lowest)) / count;
+    const distance = stages + Math.abs(Math.log10(row.train_per_class / choice.per_class));
+    if (!best || distance < best.distance) best = { row, distance };
+  }
+  return best?.row ?? null;
+}
+
 export function summarise(network, choice, measured = []) {
   const facts = stageFacts(network, choice);
   const strategy = strategyName(network, choice);

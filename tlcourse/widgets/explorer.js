@@ -2,7 +2,7 @@
 // costs.js, all sentences from texts.js.
 import { h, setText, viewName, root, labelled, select, fillSelect, store, withValue } from "./dom.js";
 import { stageFacts, summarise } from "./costs.js";
-import { summaryText, warningText } from "./texts.js";
+import { shortSummary, summaryText, warningText } from "./texts.js";
 import { Code } from "./code.js";
 import { Figures } from "./figures.js";
 import { Strip } from "./strip.js";
@@ -10,6 +10,10 @@ import { Training } from "./training.js";
 
 const HIDDEN = [0, 64, 256, 1024];
 const BATCHES = [4, 8, 16, 32, 64, 128];
+
+// Whether two choices are the same.
+const same = (one, other) =>
+  Object.keys(one).every((key) => String(one[key]) === String(other[key]));
 
 class ExplorerView {
   constructor(model, el) {
@@ -64,6 +68,7 @@ class ExplorerView {
     this.code = new Code(this);
     this.root.replaceChildren(
       this.buildHeader(),
+      (this.sum = h("p", { class: "tlx-sum", "aria-hidden": "true" })),
       this.strip.build(),
       (this.controls = this.buildControls()),
       (this.warningList = h("ul", { class: "tlx-warnings", "aria-label": "Warnings" })),
@@ -79,8 +84,12 @@ class ExplorerView {
 
   buildHeader() {
     const { name, size, weights } = this.network;
-    const preset = (text, title, edit) =>
-      h("button", { type: "button", title, onclick: () => this.change(edit) }, text);
+    this.presets = [];
+    const preset = (text, title, edit) => {
+      const button = h("button", { type: "button", title, onclick: () => this.change(edit) }, text);
+      this.presets.push({ button, edit });
+      return button;
+    };
     const freezeAllBut = (count) => (choice) => {
       const names = this.network.stages.map((stage) => stage.name);
       Object.assign(choice, {
@@ -142,6 +151,12 @@ class ExplorerView {
     this.warningList.replaceChildren(
       ...summary.warnings.map((warning) => h("li", {}, warningText(warning))));
     setText(this.spoken, summaryText(summary));
+    setText(this.sum, shortSummary(summary));
+    for (const { button, edit } of this.presets) {
+      const wanted = { ...choice };
+      edit(wanted);
+      button.setAttribute("aria-pressed", String(same(wanted, choice)));
+    }
   }
 
   updateControls(choice) {

@@ -275,20 +275,18 @@ class FreezeExplorer(CourseWidget):
 
     def train(self) -> None:
         """Train a model as shown in the background; what the Train button does."""
-        choice, data, size = self.choice, self._data or load_at_hand, self.network["size"]
+        choice, size = self.choice, self.network["size"]
+        data = self._data or partial(load_at_hand, size=size)
 
         def prepare():
-            splits = data
-            if data is load_at_hand:
-                splits = data(choice["dataset"], choice["per_class"], size)
-            elif not isinstance(data, ImageSplits):
-                splits = data(choice["dataset"], choice["per_class"])
+            chosen = choice["dataset"], choice["per_class"]
+            splits = data if isinstance(data, ImageSplits) else data(*chosen)
             model = self.build(splits.classes)
-            options = {"size": size, "cache": bool(freezing.frozen_prefix(model))}
+            cache = bool(freezing.frozen_prefix(model))
             # At least four steps an epoch: with one, the statistics of batch norm stay behind.
             batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
-            options |= {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
-            return model, partial(fit, model, splits, **options)
+            options = {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
+            return model, partial(fit, model, splits, cache=cache, size=size, **options)
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:

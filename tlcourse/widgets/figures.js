@@ -1,4 +1,5 @@
 // The explorer's figures: six cards with numbers and bars.
+import { nearestMeasured } from "./costs.js";
 import { h, svg, setText, labelled, select, fillSelect, withValue } from "./dom.js";
 import { formatBytes, formatCount, formatSeconds, formatShare, whyNotMeasured } from "./texts.js";
 
@@ -103,8 +104,14 @@ export class Figures {
       (row) => row.dataset === choice.dataset && row.train_per_class === choice.per_class);
     const strip = rows.length ? [dotStrip(rows, measured)] : [];
     if (!measured) {
-      say("measured", "not measured",
-        whyNotMeasured(strategy, choice, this.view.model.get("measured")), ...strip);
+      const nearest = nearestMeasured(this.view.network, choice, this.view.model.get("measured"));
+      const why = whyNotMeasured(strategy, choice, this.view.model.get("measured"));
+      say("measured", nearest ? `about ${nearest.mean.toFixed(2)}` : "not measured",
+        nearest
+          ? `${why} Nearest to it: ${nearest.strategy} with ${nearest.train_per_class} pictures a ` +
+            `class, ${nearest.n} seeds from ${nearest.low.toFixed(3)} to ${nearest.high.toFixed(3)}.`
+          : why,
+        ...strip);
       return;
     }
     say("measured", measured.mean.toFixed(3),

@@ -51,7 +51,7 @@ class InsideView {
 
   showDrop() {
     if (!this.drop) return;
-    this.file.disabled = !this.kernel.alive;
+    this.file.disabled = this.file.hidden = !this.kernel.alive;
     setText(this.dropText, this.kernel.alive
       ? "Drop a picture here, or choose a file: "
       : "Your own pictures need a running kernel; those above have been looked at. ");

@@ -56,6 +56,12 @@ export function whyNotMeasured(strategy, choice, measured) {
   return `${strategy} was not measured on ${choice.dataset} with ${choice.per_class} pictures a class.`;
 }
 
+// What matters most, in the few words that a telephone has room for.
+export function shortSummary({ parameters, work, seconds }) {
+  const time = seconds ? ` · ${formatSeconds(seconds.cached)} an epoch` : "";
+  return `${formatCount(parameters.trained)} trained · ${formatShare(work.total)} of the work${time}`;
+}
+
 export function summaryText(summary) {
   const { parameters, work, cache, warnings } = summary;
   const cached = cache.through ? `Can be cached through ${cache.through}.` : "Nothing can be cached.";
