@@ -81,8 +81,7 @@ def stage(folder: Path) -> None:
 
 def teach_page(folder: Path) -> Path:
     """The page that runs the network in the browser; made again where what makes it has changed."""
-    from tlcourse.errors import CourseError
-
+    from tlcourse.base.errors import CourseError
     from tlcourse.portable.teach import write_teach_page
 
     package = REPOSITORY / "tlcourse"

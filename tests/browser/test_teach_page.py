@@ -11,10 +11,10 @@ import pytest
 import torch
 from pictures import make_pictures
 from PIL import Image
-from tlcourse.photos import upright_rgb
 
 import tlcourse as tl
 from tlcourse.data.drawn.pets import draw_pet
+from tlcourse.data.photo import upright_rgb
 from tlcourse.portable.teach import SIZE, write_teach_page
 
 # Weights travel as float16: numbers differ by that, and by what two decoders make of one file.

@@ -7,9 +7,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from tlcourse.cli import main
 
 import tlcourse as tl
+from tlcourse.app.cli import main
 from tlcourse.data.drawn.pets import draw_pet
 from tlcourse.portable import assets
 from tlcourse.portable.networks import ExportError, describe, model_to_onnx

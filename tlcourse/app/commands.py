@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from .checks import refuse_existing, seed_number, whole
+from .arguments import add_split_folders, refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -34,9 +34,6 @@ def command(name: str, about: str, arguments: Callable | None = None):
         return function
 
     return register
-
-
-"""Parser of a seed, for argparse."""
 
 
 @command("doctor", "check this machine: versions, device, weights, data, disk")
@@ -123,25 +120,6 @@ def run(chosen: argparse.Namespace) -> int:
     if not chosen.store:
         print(f"The executed lessons are in {output}.")
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
-
-
-def _split_folders(text: str) -> dict[str, str]:
-    """Parse ``NAME=train,OTHER=test``, or ``none``, for argparse."""
-    if text == "none":
-        return {}
-    pairs = [word.rpartition("=") for word in text.split(",")]
-    if not all(name and split for name, _, split in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like NAME=train,OTHER=test, or none")
-    return {name: split for name, _, split in pairs}
-
-
-def add_split_folders(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split-folders",
-        type=_split_folders,
-        metavar="NAME=SPLIT,...",
-        help="which folders hold train, validation and test where names do not tell, or none",
-    )
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:

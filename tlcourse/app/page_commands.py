@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from ..base.paths import user_path
-from .commands import command, whole
+from .arguments import whole
+from .commands import command
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:

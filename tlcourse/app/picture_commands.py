@@ -5,17 +5,8 @@ import sys
 from pathlib import Path
 
 from ..base.paths import shown, user_path
-from .commands import INTERRUPTED, add_split_folders, command, seed_number, whole
-
-
-def _duration(text: str) -> float:
-    """Parse a time such as ``90s``, ``5m`` or ``1h`` to seconds, for argparse."""
-    number, unit = text[:-1], {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    if text.isdecimal():
-        number, unit = text, 1
-    if unit is None or not number.replace(".", "", 1).isdecimal() or not float(number):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 5m or 1h")
-    return float(number) * unit
+from .arguments import add_split_folders, duration, seed_number, share, whole
+from .commands import INTERRUPTED, command
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +34,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time",
         dest="seconds",
-        type=_duration,
+        type=duration,
         metavar="5m",
         help="end training after so long, with what was learnt; auto tries strategies out in it",
     )
@@ -91,17 +82,6 @@ def train(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _share(text: str) -> float:
-    """Parse a probability, for argparse."""
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a probability from 0 to 1")
-    return share
-
-
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a model file, or the folder of results of tlcourse train")
     parser.add_argument(
@@ -112,7 +92,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--not-sure",
-        type=_share,
+        type=share,
         default=0.0,
         metavar="P",
         help="answer 'not sure' where no class has this probability (default: always answer)",
