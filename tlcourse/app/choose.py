@@ -76,8 +76,9 @@ def choose(
     fitting = [option for option in found.options if left is None or option.seconds <= left]
     cost = next((o.seconds for o in found.options if o.strategy == named), None)
     reason = " ".join(found.reasons)
-    if left is not None and cost is not None and cost > left and fitting:
-        best = max(fitting, key=lambda option: option.seconds)
+    if left is not None and cost is not None and cost > left:
+        best = max(fitting, key=lambda option: option.seconds, default=None)
+        best = best or min(found.options, key=lambda option: option.seconds)
         reason = f"{named} would take {duration(cost)}, longer than there is. {reason}"
         named, cost = best.strategy, best.seconds
     takes = f", about {duration(cost)}" if cost is not None else ""

@@ -63,7 +63,7 @@ def predict_files(
         yield from ((path, pixels(path)) for path in paths)
         return
     engine = engines.open_engine(
-        model.stages, preprocess, True, first[None], pictures=len(paths), device=device
+        model.stages, preprocess, True, np.stack([first]), pictures=len(paths), device=device
     )
 
     def probabilities(rows: np.ndarray) -> np.ndarray:
