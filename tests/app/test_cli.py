@@ -96,11 +96,11 @@ def test_expected_errors_have_no_traceback(register, capsys, error, status, says
 
 def test_a_data_folder_is_the_same_for_what_a_command_starts(register, tmp_path, monkeypatch):
     seen = []
-    register("look", "look")(lambda _: seen.append(os.environ["TLCOURSE_DATA"]))
+    register("where", "where")(lambda _: seen.append(os.environ["TLCOURSE_DATA"]))
     monkeypatch.chdir(tmp_path)
     for given in ("here", str(tmp_path / "here")):
         monkeypatch.setenv("TLCOURSE_DATA", given)
-        main(["look"])
+        main(["where"])
     assert seen == [str(tmp_path / "here")] * 2
 
 
