@@ -18,20 +18,19 @@ from pathlib import Path
 from tlcourse.advice.advise import advise, recommend
 from tlcourse.base.paths import shared_root
 from tlcourse.networks.zoo import load_backbone
+from tlcourse.results import load_results, summarise
 from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
-from tlcourse.results.table import load_results, summarise
 from tlcourse.study.data import DATASETS, Pictures, Run
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"
 DEVELOPED_ON = ("pets", "ants_bees", "blood_cells")
 SEEDS = range(3)
 STAGES = load_backbone(weights=None).stage_names
-ALWAYS = (10, 50)  # pictures a class that are advised on whether the sweep has come there or not
 # What a person would call them, for the textbook's rule.
 SIMILAR_BY_EYE = {"pets": True, "ants_bees": True, "cats_dogs": True}
 TEXTBOOK_LARGE = 150  # pictures per class
 # A cell is judged where these were tried, or the best of it is not known.
-NEEDED = ("linear_probe", "cut_stage5", "last_3", "finetune_all")
+NEEDED = ("linear_probe", "cut_stage5", "finetune_all")
 
 
 def textbook(dataset: str, train_per_class: int) -> str:
@@ -112,17 +111,14 @@ def write(path: Path, rows: list[dict]) -> None:
 
 
 def cells(datasets) -> dict[tuple[str, int], dict[str, float]]:
-    """Mean test accuracy by strategy, for each data set and number of pictures of the sweep."""
-    found: dict[tuple[str, int], dict[str, float]] = {
-        (dataset, number): {} for dataset in datasets for number in ALWAYS
-    }
+    """Mean test accuracy by strategy, for each place where the sweep has tried what is needed."""
+    found: dict[tuple[str, int], dict[str, float]] = {}
     by = ("dataset", "train_per_class", "strategy")
     for row in summarise(load_results(), by=by):
         if row["dataset"] in datasets:
-            found.setdefault((row["dataset"], row["train_per_class"]), {})[row["strategy"]] = row[
-                "mean"
-            ]
-    return found
+            place = found.setdefault((row["dataset"], row["train_per_class"]), {})
+            place[row["strategy"]] = row["mean"]
+    return {place: tried for place, tried in found.items() if set(NEEDED) <= set(tried)}
 
 
 def summary(rows: list[dict]) -> str:

@@ -2,12 +2,15 @@
 
 Puts the book's pages and the stored lessons together in build/book/src, adds to each lesson the
 folded hints and solutions of its exercises, writes the pages that are made from code and from
-measured results, and has Jupyter Book turn them into build/book/html. Nothing is executed and
-nothing is fetched. Files that did not change are left alone, so that a second build is quick.
+measured results, and has Jupyter Book turn them into build/book/html. Nothing is executed, and
+nothing is fetched but the runtime of 'Teach it here', once, with npm. Files that did not change are
+left alone, so that a second build is quick.
 """
 
 import argparse
 import ast
+import hashlib
+import html
 import json
 import os
 import re
@@ -71,7 +74,41 @@ def stage(folder: Path) -> None:
         page = page.replace(f"<!-- {mark} -->", f"```{{raw}} html\n:file: {mark}.html\n```")
     staging.text("index.md", page)
     staging.text("results.md", results_page((BOOK / "results.md").read_text(encoding="utf-8")))
+    for path in sorted(teach_page(folder.parent / "teach").iterdir()):
+        staging.write(f"extra/teach/{path.name}", path.read_bytes())
     staging.drop_the_rest()
+
+
+def teach_page(folder: Path) -> Path:
+    """The page that runs the network in the browser; made again where what makes it has changed."""
+    from tlcourse.base.errors import CourseError
+    from tlcourse.portable.teach import write_teach_page
+
+    package = REPOSITORY / "tlcourse"
+    makers = [*package.glob("portable/*.py"), *package.glob("widgets/**/*.*s*")]
+    makers += package.glob("widgets/teach*.py")
+    now = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(makers))).hexdigest()
+    stamp = folder.with_suffix(".made-from")
+    if stamp.is_file() and stamp.read_text() == now:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        write_teach_page(folder)
+    except CourseError as error:
+        # The site without it is better than no site: the page says what is missing.
+        print(f"Note: the site gets no network that runs in the browser: {error}", file=sys.stderr)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "index.html").write_text(NO_TEACH.format(html.escape(str(error))), "utf-8")
+        return folder
+    stamp.write_text(now)
+    return folder
+
+
+NO_TEACH = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Teach it here</title></head><body>
+<h1>Teach it here</h1><p>This copy of the site was built without the network that runs in the
+browser: {}</p><p><a href="../index.html">Back to the course</a></p></body></html>
+"""
 
 
 def with_help(notebook: dict, number: str) -> dict:
@@ -130,7 +167,7 @@ def folded(exercise) -> str:
 
 def results_page(page: str) -> str:
     """Fill in the tables of measured results, each with the command that makes its rows."""
-    from tlcourse.results.table import ResultsError, load_results, summarise
+    from tlcourse.results import ResultsError, load_results, summarise
 
     tables = []
     try:

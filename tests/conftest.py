@@ -33,6 +33,24 @@ def repository():
 
 
 @pytest.fixture(scope="session")
+def browser_runtime():
+    """ONNX Runtime for the browser, in the tests' data folder: copied where the checkout's data
+    folder has it already, else fetched."""
+    from tlcourse.portable.assets import PACKAGE, runtime_files
+    from tlcourse.portable.networks import ExportError
+
+    pytest.importorskip("onnx", reason="the extra `export` is not installed")
+    place = Path("weights", PACKAGE.replace("@", "-"))
+    target = Path(os.environ["TLCOURSE_DATA"]) / place
+    if (REPOSITORY / "data" / place).is_dir() and not target.is_dir():
+        shutil.copytree(REPOSITORY / "data" / place, target)
+    try:
+        return runtime_files()
+    except ExportError as error:
+        pytest.skip(f"no runtime for the browser: {error}")
+
+
+@pytest.fixture(scope="session")
 def shared_datasets():
     """The folder of real photographs that the course is checked on, a `pathlib.Path`.
 

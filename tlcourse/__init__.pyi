@@ -2,6 +2,7 @@
 
 from .activations.cache import cache_activations as cache_activations
 from .advice.advise import advise as advise
+from .advice.look import look as look
 from .advice.probe import distinct_per_class as distinct_per_class
 from .base.claims import claim as claim
 from .base.errors import CourseError as CourseError
@@ -41,6 +42,7 @@ from .networks.zoo import (
     BACKBONES as BACKBONES,
     load_backbone as load_backbone,
 )
+from .portable.page import export as export
 from .strategies.apply import (
     apply as apply,
     train as train,
@@ -51,6 +53,7 @@ from .strategies.strategy import (
     get_strategy as get_strategy,
 )
 from .study.bench import training_memory as training_memory
+from .training.calibrate import calibrate as calibrate
 from .training.evaluate import (
     evaluate as evaluate,
     predict as predict,
@@ -60,5 +63,6 @@ from .training.optimizer import (
     FrozenChangedError as FrozenChangedError,
     make_optimizer as make_optimizer,
 )
+from .training.stream import predict_files as predict_files
 
 __version__: str

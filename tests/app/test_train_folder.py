@@ -2,7 +2,9 @@
 
 import functools
 import json
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -138,7 +140,7 @@ def test_nothing_of_the_users_is_overwritten_unasked(photos, tmp_path):
 
 
 def test_a_file_in_the_way(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "load_dataset", None)  # it is found before pictures are read
+    monkeypatch.setattr(module, "scan", None)  # it is found before pictures are read
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match="is a file"):
         quick(photos, tmp_path / "out", force=True)
@@ -157,7 +159,7 @@ def test_what_cannot_be_trained_leaves_no_folder_behind(tmp_path):
 
 @pytest.mark.parametrize("empty", [["val"], ["test"], ["validation", "test"]])
 def test_an_empty_split_folder_is_found_before_training(photos, tmp_path, monkeypatch, empty):
-    monkeypatch.setattr(module, "fit", None)
+    monkeypatch.setattr(module, "train", None)
     folder = tmp_path / "photos"
     shutil.copytree(photos / "train", folder / "train")
     for split in empty:
@@ -170,13 +172,16 @@ def test_an_empty_split_folder_is_found_before_training(photos, tmp_path, monkey
 
 
 def interrupted_in(epoch, monkeypatch):
-    real = module.fit
+    real = module.train
 
     def stop(row):
         if row["epoch"] == epoch:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "fit", functools.partial(real, on_epoch=stop))
+    def interrupted(*args, **options):
+        return real(*args, **(options | {"on_epoch": stop}))
+
+    monkeypatch.setattr(module, "train", interrupted)
 
 
 def test_an_interrupt_keeps_what_was_learnt(photos, tmp_path, monkeypatch):
@@ -185,24 +190,96 @@ def test_an_interrupt_keeps_what_was_learnt(photos, tmp_path, monkeypatch):
     assert result.history.interrupted
     assert len(result.history) == 2
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(FILES)
-    assert "interrupted after 2 of 9 epochs" in " ".join(result.warnings)
+    assert "ended after 2 epochs: it was interrupted" in " ".join(result.warnings)
 
 
-def test_an_interrupt_while_evaluating_keeps_the_model_and_nothing_older(
-    photos, tmp_path, monkeypatch
-):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
+def interrupt(*args, **kwargs):
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "evaluate", interrupt)
+
+@pytest.mark.parametrize("step", ["save_model", "evaluate", "_save_result", "write_report"])
+def test_an_end_half_way_keeps_the_earlier_results(photos, tmp_path, monkeypatch, step):
+    monkeypatch.setattr(module, step, interrupt)
     (tmp_path / "out").mkdir()
     for name in (*FILES, "notes.txt"):
         (tmp_path / "out" / name).write_text("of an earlier run", encoding="utf-8")
     with pytest.raises(KeyboardInterrupt):
         quick(photos, tmp_path / "out", epochs=1, force=True)
+    left = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
+    assert left == dict.fromkeys((*FILES, "notes.txt"), "of an earlier run")
+
+
+def test_an_interrupt_while_evaluating_keeps_the_model(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        quick(photos, tmp_path / "out", epochs=1)
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert left == ["history.csv", "model.safetensors", "notes.txt"]
+    assert left == ["history.csv", "model.safetensors"]
     assert tl.load_model(tmp_path / "out" / "model.safetensors").classes == ("red", "sky")
+
+
+def test_a_picture_that_goes_bad_while_training_is_left_out(photos, tmp_path, monkeypatch):
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    real = module.evaluate
+
+    def broken_first(*args, **kwargs):
+        (folder / "val" / "red" / "03.png").write_bytes(b"")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(module, "evaluate", broken_first)
+    result = quick(folder, tmp_path / "out", epochs=1)
+    assert len(result.evaluation.labels) == 11
+    assert "03.png: is empty" in " ".join(result.warnings)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_classes_of_any_name_have_a_report(tmp_path):
+    names = {os.fsdecode(b"caf\xe9"): (200, 40, 40), "猫 $a$": (60, 120, 220)}
+    folder = paint(tmp_path / "photos", 6, names)
+    result = quick(folder, tmp_path / "out", epochs=1)
+    assert result.model.classes == ("caf\\xe9", "猫 $a$")
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "caf\\xe9" in report and "猫 $a$" in report
+    assert tl.load_model(tmp_path / "out" / "model.safetensors").classes == result.model.classes
+
+
+def test_results_in_the_home_folder(photos, tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    quick(photos, "~/out", epochs=1)
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert tl.load_model("~/out/model.safetensors").classes == ("red", "sky")
+
+
+def test_the_time_is_kept_and_the_rivals_are_reported(photos, tmp_path):
+    said = []
+    result = quick(
+        photos, tmp_path / "out", epochs=500, strategy="auto", seconds=3, say=said.append
+    )
+    assert "Advice: " in said[0] and len(result.history) < 500 and not result.interrupted
+    assert "time was up" in " ".join(result.warnings)
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "What else was considered" in report and "finetune_all: " in report
+
+
+def test_a_strategy_by_its_name_with_class_weights(photos, tmp_path):
+    said = []
+    options = {"strategy": "last_1", "class_weights": True, "say": said.append}
+    result = quick(photos, tmp_path / "out", epochs=1, **options)
+    assert "last_1 takes about" in said[0]
+    settings = json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))["settings"]
+    assert settings["trained"].endswith("the stages stage8")
+    assert "--strategy last_1" in settings["command"] and "--class-weights" in settings["command"]
+    assert result.model.strategy.trained == 1
+
+
+def test_labels_from_a_table(tmp_path):
+    folder = paint(tmp_path / "photos", 8)
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\nred/00.png,sky\nred/01.png,\n", encoding="utf-8")
+    result = quick(folder, tmp_path / "out", epochs=1, labels=table)
+    assert "1 pictures have another label" in " ".join(result.warnings)
 
 
 def test_ants_and_bees(shared_datasets, tmp_path):

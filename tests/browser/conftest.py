@@ -66,6 +66,7 @@ def chromium():
         _unavailable(f"no browser: none of {', '.join(BROWSERS)} is installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        browser.executable = executable  # for a test that needs other options
         yield browser
         browser.close()
 

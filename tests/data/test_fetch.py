@@ -123,7 +123,7 @@ def test_a_stamp_that_is_damaged_means_a_new_start(server, tmp_path, stamp):
     left.write_text(stamp, encoding="utf-8", errors="surrogateescape")
     fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == CONTENT
-    assert left_over(tmp_path, "f.bin") == []
+    assert left_over(tmp_path, "f.bin", "f.bin.sha256") == []
 
 
 def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(server, tmp_path):

@@ -20,6 +20,7 @@ from tlcourse.data.photo import (
     inspect_photo,
     read_bytes,
     read_photo,
+    upright_rgb,
 )
 
 
@@ -60,6 +61,7 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
     image = read_photo(path)
     assert image.size == (40, 30)
     assert np.abs(np.array(corners(image)) - np.array(corners(scene()))).max() < 12
+    assert upright_rgb(image).tobytes() == image.tobytes()  # a second time changes nothing
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,10 @@ def _given_away(exercise, wrong):
     secrets = [str(a) for a in exercise.run(exercise.reference) if isinstance(a, (int, float))]
     secrets = [text for text in secrets if len(text) >= 4 and text not in exercise.question]
     for answer in wrong if secrets else ():
-        message = judged(exercise, exercise.run(answer.source), False).message
-        for secret in secrets:
-            if secret in message and secret not in answer.source:
+        given = exercise.run(answer.source)
+        message = judged(exercise, given, False).message
+        for secret in secrets:  # a message may quote what the learner gave
+            if secret in message and secret not in f"{answer.source} {given}":
                 yield f"{answer.label}: the message gives {secret} away: {message}"
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,34 @@ def test_normalises_each_channel_with_its_own_numbers():
     torch.testing.assert_close(normalised[:, 0, 0], expected)
 
 
+def test_pixels_of_caffe_are_blue_green_red_and_not_scaled():
+    caffe = replace(PREPROCESS, mean=(1, 2, 3), std=(1, 1, 1), channels="BGR", scale=1)
+    pixels = torch.tensor([255, 102, 0], dtype=torch.uint8).view(3, 1, 1).expand(3, 4, 4)
+    expected = torch.tensor([0 - 1.0, 102 - 2.0, 255 - 3.0])
+    torch.testing.assert_close(caffe.normalise(pixels)[:, 0, 0], expected)
+
+
+def test_the_fingerprint_of_networks_that_were_there_before_is_what_it_was():
+    assert PREPROCESS.fingerprint() == {
+        "transform": "decode-resize-crop-normalise/1",
+        "size": 224,
+        "crop": 0.875,
+        "interpolation": "bicubic",
+        "mean": (0.5, 0.4, 0.3),
+        "std": (0.5, 0.25, 0.2),
+    }
+
+
+def test_a_network_says_which_sides_it_takes_and_the_nearest_is_found():
+    patches = replace(PREPROCESS, takes=range(42, 1025, 14))
+    assert patches.at(224).fingerprint() == PREPROCESS.fingerprint()
+    assert (patches.nearest(128), patches.nearest(10), patches.nearest(5000)) == (126, 42, 1022)
+    with pytest.raises(ImageSizeError, match="in steps of 14.*choose 126"):
+        patches.at(128)
+    with pytest.raises(ImageSizeError, match="takes, 224 pixels; choose 224"):
+        replace(PREPROCESS, takes=range(224, 225)).at(128)
+
+
 def test_every_setting_is_in_the_fingerprint():
     others = [
         PREPROCESS.at(128),
@@ -47,6 +77,7 @@ def test_every_setting_is_in_the_fingerprint():
         Preprocess(224, 0.875, "bicubic", (0.5, 0.4, 0.31), PREPROCESS.std),
         Preprocess(224, 0.875, "bicubic", PREPROCESS.mean, (0.5, 0.25, 0.21)),
     ]
+    others += [replace(PREPROCESS, channels="BGR"), replace(PREPROCESS, scale=1)]
     assert all(other.fingerprint() != PREPROCESS.fingerprint() for other in others)
     assert PREPROCESS.at(None) is PREPROCESS
 

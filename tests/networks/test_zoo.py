@@ -77,7 +77,8 @@ def test_squeezenet_trains_in_the_lines_of_lesson_02_without_a_download(tmp_path
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     backbone = tl.load_backbone("squeezenet1_1")
-    pets = tl.load_dataset("pets", train_per_class=10, test_per_class=10, seed=0, size=128)
+    sizes = {"train_per_class": 10, "validation_per_class": 5, "test_per_class": 10}
+    pets = tl.load_dataset("pets", **sizes, seed=0, size=96)
     model = tl.replace_head(backbone, pets.classes)
     tl.freeze(model, through=model.stage_names[-1])
     history = tl.fit(model, pets, epochs=20, cache=True, progress=False)

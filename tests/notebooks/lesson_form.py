@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path
 
 PARAMETERS = ("profile", "device", "dataset", "seed")
-#: How fast a learner reads prose and code, and how long an exercise takes.
-WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_AN_EXERCISE = 200, 20, 2
+#: How fast a learner reads prose and code, how long an exercise takes, and how many of them one is
+#: asked to do; the others are there for practice.
+WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_AN_EXERCISE, MOST_EXERCISES = 200, 20, 2, 4
 MOST_MINUTES = 30
 #: Folders that exist on the machine that ran a lesson and on no other, and memory addresses.
 MACHINE = re.compile(
@@ -122,7 +123,7 @@ def minutes_of(nb):
         name for _, cell in nb.code for name in re.findall(r"\.(q\w*)\.check", source(cell))
     }
     reading = words / WORDS_A_MINUTE + lines / LINES_A_MINUTE
-    return reading + MINUTES_AN_EXERCISE * len(exercises)
+    return reading + MINUTES_AN_EXERCISE * min(len(exercises), MOST_EXERCISES)
 
 
 def _left_out(metadata):

@@ -73,6 +73,7 @@ FIGURES = {
     "confusion_matrix": lambda: plots.confusion_matrix(evaluation()),
     "mistakes": lambda: plots.mistakes(evaluation(), Pictures()),
     "no mistakes": lambda: plots.mistakes(evaluation(wrong=()), Pictures()),
+    "reliability_diagram": lambda: plots.reliability_diagram([(0.6, 0.5, 3), (0.97, 0.9, 20)]),
     "spread": lambda: plots.spread({"a": [0.9, 0.91], "b": [0.5]}),
     "top5": lambda: plots.top5(
         np.zeros((9, 9, 3)), list("abcdef"), torch.softmax(torch.ones(6), 0)

@@ -6,15 +6,13 @@ import sys
 import pytest
 
 from tlcourse.results import table as results
+from tlcourse.results.compare import paired, results_table, summarise, verdict
 from tlcourse.results.table import (
     COLUMNS,
     ResultsError,
     append_row,
     load_results,
-    paired,
     read_rows,
-    results_table,
-    summarise,
 )
 
 
@@ -193,9 +191,9 @@ def test_the_table_of_the_course_can_be_read(repository):
 def test_pairs_are_made_by_seed():
     rows = [row(strategy="linear_probe", seed=s, test_accuracy=a) for s, a in ((1, 0.5), (0, 0.75))]
     rows += [row(strategy="scratch", seed=s, test_accuracy=0.25) for s in (0, 1, 2)]
-    assert results.paired(rows, "linear_probe", "scratch") == [0.5, 0.25]
-    assert results.paired(rows, "scratch", "kept_frozen") == [-0.5, -0.25]
-    assert results.paired(rows, "scratch", "last_2") == []
+    assert paired(rows, "linear_probe", "scratch") == [0.5, 0.25]
+    assert paired(rows, "scratch", "kept_frozen") == [-0.5, -0.25]
+    assert paired(rows, "scratch", "last_2") == []
 
 
 @pytest.mark.parametrize(
@@ -216,12 +214,12 @@ def test_pairs_are_made_by_seed():
 def test_a_verdict_needs_every_seed_and_three_of_them(accuracies, said):
     rows = [row(strategy="last_2", seed=s, test_accuracy=a) for s, a in enumerate(accuracies)]
     rows += [row(strategy="scratch", seed=s, test_accuracy=0.5) for s in range(5)]
-    assert results.verdict(rows, "last_2", "scratch") == f"last_2 against scratch: {said}"
+    assert verdict(rows, "last_2", "scratch") == f"last_2 against scratch: {said}"
 
 
 def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
     append_row(table, row(strategy="last_2", seed=9, test_accuracy=0.6, trained_parameters=1234567))
-    text = results.results_table(
+    text = results_table(
         load_results(table),
         {"scratch": "from scratch", "x": "x", "last_2": "two", "kept_frozen": "probe"},
         recipe="kept_frozen",

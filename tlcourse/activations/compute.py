@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ..base.progress import progress_bar
+from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.preprocess import Augment, Preprocess
 from . import engines
@@ -64,6 +65,7 @@ class Build:
     computed: int = 0
 
     def __post_init__(self):
+        self.images = image_set(self.images, "cache_activations")
         self._digests = np.zeros(len(self.images), KEY)
         self._known = np.zeros(len(self.images), bool)
         self._engine = None
@@ -79,10 +81,12 @@ class Build:
             self.todo = np.arange(count * views)
             return
         # In portions: handing a thread one picture takes longer than a small picture's digest.
+        portions = list(_chunks(np.flatnonzero(~self._known), 64))
         with ThreadPoolExecutor(engines.worker_count()) as pool:
-            for part in pool.map(self._digest_all, _chunks(np.flatnonzero(~self._known), 64)):
-                for i, digest in part:
-                    self._note(i, digest)
+            for portion, digests in zip(
+                portions, pool.map(self._digest_all, portions), strict=True
+            ):
+                self._note(portion, digests)
         keys = self._keys()
         self.shards, self.positions = self.store.locate(keys)
         missing = np.flatnonzero(self.positions < 0)
@@ -90,8 +94,9 @@ class Build:
         view, i = np.divmod(missing[first], max(count, 1))
         self.todo = np.sort(i * views + view)
 
-    def _note(self, i: int, digest: str) -> None:
-        self._digests[i], self._known[i] = bytes.fromhex(digest), True
+    def _note(self, indices: Sequence[int], digests: Sequence[str]) -> None:
+        self._digests[indices] = np.frombuffer(bytes.fromhex("".join(digests)), KEY)
+        self._known[indices] = True
 
     def _keys(self) -> np.ndarray:
         """Keys of the first view of every picture, then the second, ..."""
@@ -100,8 +105,8 @@ class Build:
         digests = [digest.ljust(KEY.itemsize, b"\0").hex() for digest in self._digests.tolist()]
         return np.array([row_key(d, view) for view in self.views for d in digests], KEY)
 
-    def _digest_all(self, indices: Sequence[int]) -> list[tuple[int, str]]:
-        return [(i, self.images.digest(i)) for i in map(int, indices)]
+    def _digest_all(self, indices: np.ndarray) -> list[str]:
+        return [self.images.digest(i) for i in indices.tolist()]
 
     def compute(self, todo: np.ndarray, progress: bool) -> None:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""
@@ -119,8 +124,9 @@ class Build:
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
         with bar, writer, closing(self._rows(todo)) as computed:
             for chunk, digests, rows in computed:
-                for (i, view), digest, row in zip(self._named(chunk), digests, rows, strict=True):
-                    self._note(i, digest)
+                named = self._named(chunk)
+                self._note([i for i, _ in named], digests)
+                for (_, view), digest, row in zip(named, digests, rows, strict=True):
                     self.computed += writer.append(row_key(digest, view), row)
                 bar.update(len(chunk))
 

@@ -58,13 +58,19 @@ class Frozen(nn.Module):
         super().__init__()
         self.stages = copy.deepcopy(stages).eval().requires_grad_(False)
         self.preprocess, self.pooled = preprocess, pooled
-        self.tokens = getattr(stages[-1], "tokens", CLASS_TOKEN)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        dtype = next(self.stages.parameters()).dtype
-        x = self.preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
-        x = self.stages(x).float()
-        return pool(x, self.tokens) if self.pooled else x
+        return activations_of(self.stages, self.preprocess, self.pooled, pixels)
+
+
+def activations_of(
+    stages: nn.Sequential, preprocess: Preprocess, pooled: bool, pixels: torch.Tensor
+) -> torch.Tensor:
+    """What `Frozen` computes, of stages that are used as they are."""
+    dtype = next(stages.parameters()).dtype
+    x = preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
+    x = stages(x).float()
+    return pool(x, getattr(stages[-1], "tokens", CLASS_TOKEN)) if pooled else x
 
 
 class PyTorchEngine:
@@ -105,12 +111,12 @@ class PyTorchEngine:
         with torch.inference_mode():
             if self._turn is None:
                 return self.frozen(torch.from_numpy(pixels)).numpy()
-            with self._turn, _exact_cudnn():
+            with self._turn, exact_cudnn():
                 x = torch.from_numpy(pixels).to(self.device)
                 return self.frozen(x).cpu().numpy()
 
 
-def _exact_cudnn():
+def exact_cudnn():
     # By default cuDNN may round the inputs of a float32 convolution to TF32, 10 bits of mantissa.
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 

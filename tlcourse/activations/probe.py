@@ -9,14 +9,16 @@ the numbers by more than rounding.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from ..data.photo import decode_photo
 from ..networks.preprocess import Augment, Preprocess
-from .engines import TOLERANCE, Frozen, PyTorchEngine
+from .engines import TOLERANCE, activations_of, exact_cudnn
 from .shards import relative_difference
 
 PICTURE = Path(__file__).with_name("probe.jpg")
@@ -41,12 +43,12 @@ class Probe:
     Parameters
     ----------
     stages, preprocess, pooled, augment, seed
-        As in `cache_activations`; the stages are copied.
+        As in `cache_activations`.
 
     Attributes
     ----------
     rows : np.ndarray
-        float32 (p, …): by plain PyTorch on the CPU, whatever computes the other rows.
+        float32 (p, …): by plain PyTorch, whatever computes the other rows.
     """
 
     def __init__(
@@ -57,12 +59,26 @@ class Probe:
         augment: Augment | None = None,
         seed: int = 0,
     ):
-        self._engine = PyTorchEngine(Frozen(stages, preprocess, pooled), fold=False)
+        self._function = partial(activations_of, stages, preprocess, pooled)
+        self._stages = stages
         self._pixels = probe_pixels(preprocess, augment, seed)
-        self.rows = self._engine(self._pixels)
+        self.rows = self._compute(self._pixels)
 
     def is_repeatable(self) -> bool:
         """Whether the same pictures, in other company, give the same rows once more."""
         others = 255 - self._pixels[:1]
-        again = self._engine(np.concatenate([others, self._pixels]))[1:]
+        again = self._compute(np.concatenate([others, self._pixels]))[1:]
         return relative_difference(again, self.rows) <= TOLERANCE
+
+    def _compute(self, pixels: np.ndarray) -> np.ndarray:
+        device = next(self._stages.parameters()).device
+        # In eval mode for as long as it takes: copying the stages takes longer than one picture.
+        learning = [module for module in self._stages.modules() if module.training]
+        for module in learning:
+            module.training = False
+        try:
+            with torch.inference_mode(), exact_cudnn():
+                return self._function(torch.from_numpy(pixels).to(device)).cpu().numpy()
+        finally:
+            for module in learning:
+                module.training = True

@@ -6,14 +6,13 @@ A sub-command is a function that takes the parsed arguments and returns the exit
 """
 
 import argparse
-import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from ..base.seeds import MOST_SEED
+from .arguments import add_split_folders, refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -35,38 +34,6 @@ def command(name: str, about: str, arguments: Callable | None = None):
         return function
 
     return register
-
-
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` on, or up to `high`, for argparse."""
-
-    def parse(text: str) -> int:
-        number = int(text) if text.removeprefix("-").isdecimal() else None
-        if number is None or number < low or (high is not None and number > high):
-            limits = f"from {low} on" if high is None else f"from {low} to {high}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limits}")
-        return number
-
-    return parse
-
-
-seed_number = whole(0, MOST_SEED)
-"""Parser of a seed, for argparse."""
-
-
-def refuse_existing(option: str, paths: Iterable[Path]) -> None:
-    """Refuse to write over what is there.
-
-    Raises
-    ------
-    CourseError
-    """
-    for path in paths:
-        if os.path.lexists(path):
-            raise CourseError(
-                f"{option}: there is {path} already, and nothing was done. Name another, or "
-                "replace it with --force"
-            )
 
 
 @command("doctor", "check this machine: versions, device, weights, data, disk")
@@ -155,25 +122,6 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if len(runs) == len(lessons) and all(run.passed for run in runs) else 1
 
 
-def _split_folders(text: str) -> dict[str, str]:
-    """Parse ``NAME=train,OTHER=test``, or ``none``, for argparse."""
-    if text == "none":
-        return {}
-    pairs = [word.rpartition("=") for word in text.split(",")]
-    if not all(name and split for name, _, split in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like NAME=train,OTHER=test, or none")
-    return {name: split for name, _, split in pairs}
-
-
-def add_split_folders(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split-folders",
-        type=_split_folders,
-        metavar="NAME=SPLIT,...",
-        help="which folders hold train, validation and test where names do not tell, or none",
-    )
-
-
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION")
     parser.set_defaults(action="list")
@@ -260,7 +208,7 @@ def cache(chosen: argparse.Namespace) -> int:
 
 
 def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
-    from ..networks.backbones import DEFAULT_BACKBONE
+    from ..networks.zoo import DEFAULT_BACKBONE
     from ..study.data import DATASETS
 
     whole = {"type": int, "nargs": "+", "metavar": "N"}

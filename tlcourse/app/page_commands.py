@@ -1,9 +1,12 @@
-"""The sub-commands that serve pages: `demo` and `site`."""
+"""The sub-commands about pages: `demo`, `site` and `export`."""
 
 import argparse
+import json
 from pathlib import Path
 
-from .commands import command, whole
+from ..base.paths import user_path
+from .arguments import whole
+from .commands import command
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,3 +37,40 @@ def site(chosen: argparse.Namespace) -> int:
 
     serve_folder(chosen.folder, chosen.port)
     return 0
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", type=user_path, help="a model's file, or the folder that `tlcourse train` wrote"
+    )
+    parser.add_argument(
+        "--output",
+        type=user_path,
+        help="folder for the export (default: `export` beside the model)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+
+
+@command("export", "write a trained model as ONNX and as a page for browsers", _export_arguments)
+def export(chosen: argparse.Namespace) -> int:
+    from ..networks.saving import load_model
+    from ..portable.page import FILES, export
+
+    path = chosen.model / "model.safetensors" if chosen.model.is_dir() else chosen.model
+    folder = chosen.output or path.parent / "export"
+    card = _measured(path.with_name("result.json"))
+    export(load_model(path), folder, card=card, force=chosen.force)
+    print(f"{' and '.join(FILES)} are in {folder}. Open {folder / 'index.html'} in a browser.")
+    return 0
+
+
+def _measured(path: Path) -> dict[str, str]:
+    """What `tlcourse train` found out about the model, for its card."""
+    if not path.is_file():
+        return {}
+    result = json.loads(path.read_text(encoding="utf-8"))
+    low, high = result["interval_95"]
+    return {
+        "accuracy": f"{result['accuracy']:.1%} on {result['pictures']} pictures that it had not "
+        f"seen (95 % interval {low:.1%} to {high:.1%})"
+    }

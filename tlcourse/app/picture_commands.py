@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from ..base.paths import user_path
-from .commands import INTERRUPTED, add_split_folders, command, seed_number, whole
+from ..base.paths import shown, user_path
+from .arguments import add_split_folders, duration, seed_number, share, whole
+from .commands import INTERRUPTED, command
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +25,33 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=whole(32), help="side of the pictures in pixels (default: the network's)"
     )
-    parser.add_argument("--epochs", type=whole(1), default=20, help="default: %(default)s")
+    parser.add_argument("--epochs", type=whole(1), help="default: as many as the strategy needs")
+    parser.add_argument(
+        "--strategy",
+        default="linear_probe",
+        help="auto: what tlcourse advise says; or a name, see tl.STRATEGIES (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--time",
+        dest="seconds",
+        type=duration,
+        metavar="5m",
+        help="end training after so long, with what was learnt; auto tries strategies out in it",
+    )
+    parser.add_argument(
+        "--labels",
+        type=user_path,
+        metavar="CSV",
+        help="table of file and label: instead of class folders, or to correct some",
+    )
+    parser.add_argument(
+        "--group-by",
+        metavar="REGEX",
+        help="what in a picture's path tells its source, such as the animal or the session",
+    )
+    parser.add_argument(
+        "--class-weights", action="store_true", help="let uneven classes count the same"
+    )
     parser.add_argument(
         "--augment",
         action="store_true",
@@ -43,12 +71,89 @@ def train(chosen: argparse.Namespace) -> int:
     from .train_folder import FILES, train_folder
 
     print(f"Reading the pictures in {chosen.folder}", flush=True)
-    done = train_folder(**options)
+    done = train_folder(**options, say=lambda text: print(text, flush=True))
     for text in done.warnings:
         print(f"Note: {text}", file=sys.stderr)
     print(how_sure(done.evaluation))
     print(f"{', '.join(FILES)} are in {done.directory}. Open {done.directory / 'report.html'}")
-    if done.history.interrupted:
+    if done.interrupted:
         print("Interrupted: what was learnt until then was kept.", file=sys.stderr)
         return INTERRUPTED
+    return 0
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a model file, or the folder of results of tlcourse train")
+    parser.add_argument(
+        "pictures", nargs="+", help="files, folders or patterns; - reads names from standard input"
+    )
+    parser.add_argument(
+        "--csv", metavar="FILE", help="write a table with all probabilities (- for standard output)"
+    )
+    parser.add_argument(
+        "--not-sure",
+        type=share,
+        default=0.0,
+        metavar="P",
+        help="answer 'not sure' where no class has this probability (default: always answer)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+@command("predict", "say what is in pictures, with a model that you trained", _predict_arguments)
+def predict(chosen: argparse.Namespace) -> int:
+    from .predict_pictures import expand, find_model, predict_pictures
+
+    model = find_model(chosen.model)
+    files, problems = expand(chosen.pictures, sys.stdin if "-" in chosen.pictures else ())
+    for problem in problems:
+        print(f"Left out: {problem}", file=sys.stderr)
+    options = {"table": chosen.csv, "not_sure": chosen.not_sure, "device": chosen.device}
+    problems += predict_pictures(model, files, **options)
+    if problems:
+        print(f"{len(problems)} files could not be used.", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _look_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=user_path, help="a folder of photographs")
+    parser.add_argument(
+        "--page", type=user_path, help="HTML page to write (default: <folder's name>-look.html)"
+    )
+    parser.add_argument(
+        "--decisions",
+        type=user_path,
+        metavar="CSV",
+        help="write the proposed labels as a table for train --labels: remove what you doubt",
+    )
+    add_split_folders(parser)
+    parser.add_argument("--labels", type=user_path, metavar="CSV", help="table of file and label")
+    parser.add_argument("--size", type=whole(32), help="side of the pictures in pixels")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+@command("look", "find labels to doubt, near-duplicates and outliers in a folder", _look_arguments)
+def look(chosen: argparse.Namespace) -> int:
+    from .look_page import look_at_folder
+
+    page = chosen.page or Path(f"{shown(chosen.folder.resolve().name)}-look.html")
+    found = look_at_folder(
+        chosen.folder,
+        page,
+        decisions=chosen.decisions,
+        labels=chosen.labels,
+        split_folders=chosen.split_folders,
+        size=chosen.size,
+        device=chosen.device,
+    )
+    print(
+        f"Of {len(found.images)} pictures: {len(found.suspects)} labels to doubt, "
+        f"{len(found.groups)} groups of near-duplicates, {len(found.outliers)} outliers. "
+        f"They are in {page}; no file was changed."
+    )
+    if chosen.decisions:
+        print(
+            f"The proposed labels are in {chosen.decisions}. Remove the rows that are wrong, then:"
+        )
+        print(f"  tlcourse train {chosen.folder} --labels {chosen.decisions}")
     return 0

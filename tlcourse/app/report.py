@@ -12,6 +12,7 @@ from PIL import Image
 
 from .. import plots
 from ..base.files import write_whole
+from ..training.calibrate import reliability, thresholds
 
 _MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
 _THUMBNAIL = 240
@@ -52,6 +53,8 @@ class Run:
         Sentences: which pictures the accuracy is of, and on which the epoch was chosen.
     settings : dict
         What it takes to repeat the run, by name.
+    considered : list of str
+        The strategies that there were to choose from, each with what it reached and costs.
     warnings : list of str
         What a reader must know, such as files that were left out.
     """
@@ -64,6 +67,7 @@ class Run:
     reported_on: str
     chosen_on: str
     settings: dict
+    considered: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -99,10 +103,25 @@ def write_report(path: str | Path, run: Run) -> Path:
     """
     path = Path(path)
     body = "\n".join(
-        [_summary(run), _warnings(run), _mistakes(run), _classes(run), _curves(run), _settings(run)]
+        [
+            _summary(run),
+            _warnings(run),
+            _mistakes(run),
+            _classes(run),
+            _sure(run),
+            _curves(run),
+            _rivals(run),
+        ]
+        + [_settings(run)]
     )
-    title = html.escape(run.title)
-    document = (
+    write_whole(path, page(run.title, body))
+    return path
+
+
+def page(title: str, body: str) -> str:
+    """Return a whole HTML page, in the report's style, that reaches for nothing outside itself."""
+    title = html.escape(title)
+    return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         # Nothing in the file may reach outside it, whatever a class or a file is called.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
@@ -111,8 +130,14 @@ def write_report(path: str | Path, run: Run) -> Path:
         f"<title>{title}</title><style>{_STYLE}</style></head>\n"
         f"<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
     )
-    write_whole(path, document)
-    return path
+
+
+def figure(image: Image.Image, alt: str, caption: str) -> str:
+    """Return a thumbnail with its caption, which is HTML, as it stands in a grid of them."""
+    return (
+        f'<figure><img src="{_jpeg(image)}" alt="{html.escape(alt)}" loading="lazy">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def _summary(run: Run) -> str:
@@ -151,11 +176,8 @@ def _mistake(run: Run, i: int) -> str:
     sure = f"{evaluation.probabilities[i].max():.0%}"
     name = html.escape(run.images.name(i))
     alt = f"A picture of the class {true} that the model took for {said}"
-    return (
-        f'<figure><img src="{_jpeg(run.images.image(i))}" alt="{alt}" loading="lazy">'
-        f"<figcaption>is <strong>{true}</strong>, said <strong>{said}</strong> ({sure})<br>"
-        f"<code>{name}</code></figcaption></figure>"
-    )
+    caption = f"is <strong>{true}</strong>, said <strong>{said}</strong> ({sure})<br>"
+    return figure(run.images.image(i), html.unescape(alt), f"{caption}<code>{name}</code>")
 
 
 def _classes(run: Run) -> str:
@@ -191,6 +213,36 @@ def _curves(run: Run) -> str:
     return (
         f"<section><h2>Learning</h2><p>{text}</p>{_plot(plots.history_curves(history), alt)}"
         "</section>"
+    )
+
+
+def _sure(run: Run) -> str:
+    rows = "".join(
+        f"<tr><th scope='row'>{one.probability:.0%}</th><td>{one.answered:.1%}</td>"
+        f"<td>{_share(one.accuracy)}</td></tr>"
+        for one in thresholds(run.evaluation)
+    )
+    bins = reliability(run.evaluation)
+    alt = "Reliability: " + "; ".join(
+        f"of {count} answers with about {sure:.0%}, {right:.0%} are right"
+        for sure, right, count in bins
+    )
+    return (
+        "<section><h2>How far to believe it</h2><p>A model need not answer: below a probability it "
+        "can say 'not sure' (<code>tlcourse predict --not-sure</code>). What that costs:</p>"
+        "<table><thead><tr><th scope='col'>answer from</th><th scope='col'>pictures answered</th>"
+        f"<th scope='col'>of these, right</th></tr></thead><tbody>{rows}</tbody></table>"
+        f"{_plot(plots.reliability_diagram(bins), alt)}</section>"
+    )
+
+
+def _rivals(run: Run) -> str:
+    if not run.considered:
+        return ""
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in run.considered)
+    return (
+        "<section><h2>What else was considered</h2><p>Tried on training pictures alone, each part "
+        f"left out in turn, where time was given for that.</p><ul>{items}</ul></section>"
     )
 
 

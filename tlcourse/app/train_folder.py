@@ -5,8 +5,8 @@ import math
 import os
 import shlex
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,17 +16,20 @@ from ..base.errors import CourseError
 from ..base.files import exchanged, sweep, write_whole
 from ..base.paths import shown, user_path
 from ..data.folders import BadFilesWarning, divide_records
+from ..data.labels import label_records
 from ..data.layout import scan
 from ..data.photo import PhotoError
 from ..data.photo_checks import Records
 from ..data.sets import DatasetError, ImageSplits
-from ..networks.freezing import freeze
-from ..networks.heads import TransferModel, replace_head
-from ..networks.preprocess import Augment
+from ..networks.freezing import frozen_prefix
+from ..networks.heads import TransferModel
 from ..networks.saving import save_model
 from ..networks.zoo import load_backbone
+from ..strategies.apply import apply, train
+from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
-from ..training.fit import History, fit
+from ..training.fit import History
+from .choose import Clock, choose
 from .report import Run, write_report
 
 FILES = ("model.safetensors", "history.csv", "result.json", "report.html")
@@ -51,6 +54,8 @@ class TrainedFolder:
     evaluation : Evaluation
         Of ``splits.test``, on which nothing was chosen.
     warnings : list of str
+    interrupted : bool
+        True where Ctrl-C ended training.
     """
 
     directory: Path
@@ -59,23 +64,30 @@ class TrainedFolder:
     history: History
     evaluation: Evaluation
     warnings: list[str]
+    interrupted: bool = False
 
 
 def train_folder(
     folder: str | Path,
     out: str | Path | None = None,
     *,
+    strategy: str = "linear_probe",
     backbone: str = "efficientnet_lite0",
     size: int | None = None,
-    epochs: int = 20,
+    epochs: int | None = None,
     augment: bool = False,
+    class_weights: bool = False,
+    seconds: float | None = None,
+    labels: str | Path | None = None,
+    group_by: str | None = None,
     split_folders: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
     force: bool = False,
     progress: bool = True,
+    say: Callable[[str], None] = lambda text: None,
 ) -> TrainedFolder:
-    """Train a new head on frozen, pretrained stages, with your photographs.
+    """Train a classifier on your photographs, and write a model, its history and a report.
 
     The epoch is chosen on validation pictures, and the accuracy reported on others, once. Where the
     folder has ``train`` and ``val``, the report is on ``val``, and the validation pictures are held
@@ -84,20 +96,29 @@ def train_folder(
     Parameters
     ----------
     folder : path
-        ``folder/<class>/`` or ``folder/{train,val,test}/<class>/``.
+        See `load_folder` for the layouts.
     out : path, optional
         Folder for the results; ``<name of the folder>-model`` in the working directory if not
         given. It must be new or empty.
-    backbone, size, epochs, seed, device
+    strategy : str
+        A name for `tlcourse.apply`, or ``"auto"``: what `tlcourse.advise` says, tried out where
+        `seconds` leave time for that. What else was considered stands in the report.
+    backbone, size, seed, device, class_weights
         As for `load_backbone` and `fit`.
+    epochs : int, optional
+        By default as many as the strategy needs.
     augment : bool
         Change the training pictures at random each epoch. That rules out the cache: every epoch
         computes everything again, which takes minutes where it would take seconds.
-    split_folders : dict, optional
+    seconds : float, optional
+        End training after so long, with the best weights until then.
+    labels, group_by, split_folders
         As for `load_folder`.
     force : bool
         Replace the results of an earlier run in `out`, once all new ones are written; other files
         there stay.
+    say : callable
+        Gets a sentence about what comes next, and what it will take.
 
     Returns
     -------
@@ -119,35 +140,56 @@ def train_folder(
     out = user_path(out) if out is not None else Path.cwd() / name
     _check_out(out, folder, force)
     records = scan(folder, split_folders)
+    if labels is not None:
+        label_records(records, labels)
+    network, time_left = load_backbone(backbone), Clock(seconds)
+    chosen = None
     while True:
-        splits, notes = _divide(records, size, seed)
+        splits, notes = _divide(records, size, seed, group_by)
         try:
-            network = load_backbone(backbone)
-            model = replace_head(network, splits.classes, seed=seed)
-            freeze(model, through=network.stage_names[-1])
-            history = fit(
+            if chosen is None:
+                chosen = choose(strategy, network, splits, time_left, device, seed, progress)
+                say(chosen.price)
+            plan = replace(chosen.strategy, augment=augment or chosen.strategy.augment)
+            model = apply(plan, network, splits.classes, seed=seed)
+            history = train(
                 model,
                 splits,
                 epochs=epochs,
-                cache=not augment,
-                augment=Augment() if augment else None,
                 seed=seed,
                 device=device,
+                class_weights=class_weights,
                 progress=progress,
+                on_epoch=time_left.go_on,
             )
             if not history.rows:
                 raise KeyboardInterrupt
-            settings = _settings(folder, splits, model, history, augment, seed)
-            settings["epochs"] = epochs
-            settings["command"] = _command(folder, backbone, size, epochs, augment, seed, device)
             if history.interrupted:
-                notes.append(f"Training was interrupted after {len(history)} of {epochs} epochs.")
+                why = "time was up" if time_left.is_up else "it was interrupted"
+                notes.append(f"Training ended after {len(history)} epochs: {why}.")
+            settings = _settings(folder, splits, model, history, seed)
+            settings["command"] = _command(
+                folder,
+                strategy=strategy,
+                backbone=backbone,
+                size=size,
+                epochs=epochs,
+                augment=augment,
+                class_weights=class_weights,
+                time=seconds,
+                labels=labels,
+                group_by=group_by,
+                seed=seed,
+                device=device,
+            )
             out.mkdir(parents=True, exist_ok=True)
             with exchanged(out, FILES) as staging:
+                calibrate(model, splits.validation, device=device)
                 save_model(model, staging / "model.safetensors")
                 history.save(staging / "history.csv")
+                cache = bool(frozen_prefix(model))
                 evaluation = evaluate(
-                    model, splits.test, cache=True, device=device, progress=progress
+                    model, splits.test, cache=cache, device=device, progress=progress
                 )
                 run = Run(
                     title=f"{splits.name}: a classifier for {', '.join(splits.classes)}",
@@ -160,11 +202,13 @@ def train_folder(
                     chosen_on=f"It learnt from {len(splits.train)} pictures; the epoch to keep was "
                     f"chosen on {len(splits.validation)} others.",
                     settings=settings,
+                    considered=chosen.considered,
                     warnings=notes,
                 )
                 _save_result(staging / "result.json", run)
                 write_report(staging / "report.html", run)
-            return TrainedFolder(out, model, splits, history, evaluation, notes)
+            ended = history.interrupted and not time_left.is_up
+            return TrainedFolder(out, model, splits, history, evaluation, notes, ended)
         except PhotoError as error:
             _leave_out(records, error)
 
@@ -181,13 +225,16 @@ def _leave_out(records: Records, error: PhotoError) -> None:
     records.problems.append(error.problem)
 
 
-def _settings(folder, splits, model, history, augment, seed) -> dict[str, object]:
+def _settings(folder, splits, model, history, seed) -> dict[str, object]:
+    strategy = model.strategy
     return {
         "folder": shown(folder),
         "backbone": f"{model.spec.name} ({model.spec.origin}, {model.spec.licence})",
-        "trained": "the head; all pretrained stages frozen, batch norm included",
+        "strategy": strategy.name,
+        "trained": _trained(model),
         "size": f"{model.image_size} px",
-        "augmentation": "random" if augment else "none",
+        "epochs": len(history),
+        "augmentation": "random" if strategy.augment else "none",
         "seed": seed,
         "device": history.device,
         "training, validation, test pictures": " + ".join(
@@ -195,6 +242,13 @@ def _settings(folder, splits, model, history, augment, seed) -> dict[str, object
         ),
         "versions": f"tlcourse {__version__}, torch {torch.__version__}",
     }
+
+
+def _trained(model: TransferModel) -> str:
+    stages = [name for name, stage in model.stages.named_children() if not stage.frozen]
+    if not stages:
+        return "the head; all pretrained stages frozen, batch norm included"
+    return f"the head, and the stages {', '.join(stages)}"
 
 
 def _check_out(out: Path, folder: Path, force: bool) -> None:
@@ -223,10 +277,10 @@ def _check_out(out: Path, folder: Path, force: bool) -> None:
         )
 
 
-def _divide(records: Records, size, seed) -> tuple[ImageSplits, list[str]]:
+def _divide(records: Records, size, seed, group_by) -> tuple[ImageSplits, list[str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BadFilesWarning)  # the same files are in the report
-        splits = divide_records(records, size=size, seed=seed, val_folder="test")
+        splits = divide_records(records, size=size, seed=seed, group_by=group_by, val_folder="test")
     if not len(splits.test):
         empty = [
             str(records.folder / records.splits[split])
@@ -249,7 +303,8 @@ def _divide(records: Records, size, seed) -> tuple[ImageSplits, list[str]]:
         few, many = (splits.classes[counts.index(f(counts))] for f in (min, max))
         notes.append(
             f"The classes are uneven: {max(counts)} training pictures of '{many}', {min(counts)} "
-            f"of '{few}'. Look at the recall of each class, not at the accuracy alone."
+            f"of '{few}'. Look at the recall of each class, not at the accuracy alone; with "
+            "--class-weights they count the same."
         )
     return splits, notes
 
@@ -261,11 +316,14 @@ def _source_of_test(records: Records) -> str:
     return "pictures that were set aside before training"
 
 
-def _command(folder, backbone, size, epochs, augment, seed, device) -> str:
-    words = ["tlcourse", "train", shown(folder), "--backbone", backbone, "--epochs", str(epochs)]
-    words += ["--seed", str(seed), "--device", device]
-    words += ["--size", str(size)] if size else []
-    words += ["--augment"] if augment else []
+def _command(folder: Path, **options) -> str:
+    words = ["tlcourse", "train", shown(folder)]
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is not None and value is not False:
+            words += [option, f"{value:g}s" if name == "time" else str(value)]
     return shlex.join(words)
 
 
@@ -285,6 +343,7 @@ def _save_result(path: Path, run: Run) -> None:
         "interrupted": run.history.interrupted,
         "seconds": run.history.seconds,
         "settings": run.settings,
+        "considered": run.considered,
         "warnings": run.warnings,
     }
     text = json.dumps(result, indent=2, allow_nan=False)

@@ -9,13 +9,16 @@ import numpy as np
 
 from ..base.paths import data_root, user_path
 from ..base.seeds import check_seed
-from . import fetch, folders, splits
+from . import fetch, folders, handed, splits
 from .drawn import pets
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import DigitSource, DrawnPetSource, FileSource, digits
 
 NAMES = ("pets", "digits", "solar_cells", "hymenoptera", "oxford_pets", "eurosat")
 """Names that :func:`load_dataset` knows; anything else is the path of a folder."""
+
+
+_OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
 
 
 def load_dataset(
@@ -33,11 +36,13 @@ def load_dataset(
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str, Path or torch.utils.data.Dataset
         ``"pets"`` (drawn: Tigger, Misty, neither), ``"digits"`` (scikit-learn's),
         ``"solar_cells"`` (of the package elpv-dataset, where that is installed),
         ``"hymenoptera"`` (ants and bees), ``"oxford_pets"``, ``"eurosat"`` (these three are
-        downloaded on first use), or a folder: see :func:`tlcourse.data.folders.load_folder`.
+        downloaded on first use), or a folder: see :func:`tlcourse.data.folders.load_folder`. A data
+        set of PyTorch that names its classes, such as an ``ImageFolder`` or a part of one, is
+        divided like a folder, without its transforms.
     train_per_class, validation_per_class, test_per_class : int, optional
         Pictures of each class. The draw of 10 training pictures is part of the draw of 20 with the
         same seed, and neither changes the validation and test pictures. By default: 60, 30 and 100
@@ -50,7 +55,7 @@ def load_dataset(
     root : Path, optional
         Folder of the data, by default :func:`data_root`.
     **options
-        For folders: ``group_by``, ``fractions``, ``val_folder``, ``split_folders`` of
+        For folders: ``group_by``, ``fractions``, ``val_folder``, ``split_folders``, ``labels`` of
         :func:`tlcourse.data.folders.load_folder`.
 
     Returns
@@ -63,17 +68,14 @@ def load_dataset(
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
     check_seed(seed)
-    if not isinstance(name_or_path, str | os.PathLike):
-        raise DatasetError(
-            f"load_dataset takes the name of a data set or the path of a folder, not "
-            f"{type(name_or_path).__name__}"
-        )
-    if unknown := set(options) - {"group_by", "fractions", "val_folder", "split_folders"}:
+    if unknown := set(options) - _OPTIONS:
         raise DatasetError(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
-            "group_by, fractions, val_folder and split_folders"
+            f"{', '.join(sorted(_OPTIONS))}"
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
+    if not isinstance(name_or_path, str | os.PathLike):
+        return _load_torch(name_or_path, *amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()
     if name_or_path in _LOADERS:
         if options:
@@ -83,7 +85,7 @@ def load_dataset(
             )
         return _not_the_folder(_LOADERS[name_or_path](*amounts, size=size, seed=seed))
     if name_or_path in NAMES:
-        options.pop("split_folders", None)
+        options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
         records = fetch.records(name_or_path, root)
         loaded = folders.divide_records(records, *amounts, size=size, seed=seed, **options)
         return _not_the_folder(loaded)
@@ -92,8 +94,37 @@ def load_dataset(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
             f"give the path of a folder of pictures or one of {', '.join(NAMES)}"
         )
-    records = folders.scan(name_or_path, options.pop("split_folders", None))
-    return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+    return folders.load_folder(
+        name_or_path,
+        train_per_class=train_per_class,
+        validation_per_class=validation_per_class,
+        test_per_class=test_per_class,
+        size=size,
+        seed=seed,
+        **options,
+    )
+
+
+def _load_torch(
+    dataset, train_per_class, validation_per_class, test_per_class, *, size, seed, **options
+):
+    """Divide a PyTorch data set; the files of an `ImageFolder` are checked as those of a folder."""
+    if not handed.is_torch_dataset(dataset):
+        raise DatasetError(
+            "load_dataset takes the name of a data set, the path of a folder or a data set of "
+            f"PyTorch, not {type(dataset).__name__}"
+        )
+    amounts = (train_per_class, validation_per_class, test_per_class)
+    options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
+    if (records := handed.records_of(dataset)) is not None:
+        return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+    images = handed.from_torch(dataset)
+    rows = splits.divide_pool(
+        images.labels, splits.clusters(images.digests()), images.classes, amounts=amounts, seed=seed
+    )
+    images.image_size = size
+    name = type(dataset).__name__
+    return ImageSplits(name, images.classes, *(images.subset(part) for part in rows))
 
 
 def _not_the_folder(loaded):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base.paths import shown
 from . import splits
+from .labels import label_records
 from .layout import scan
 from .photo_checks import check, digests_of_twins, drop_shared, drop_two_classes
 from .sets import DatasetError, ImageSet, ImageSplits
@@ -32,6 +33,7 @@ def load_folder(
     fractions=(0.6, 0.2, 0.2),
     val_folder="validation",
     split_folders=None,
+    labels=None,
 ):
     """Load a folder of photographs, one folder a class.
 
@@ -62,6 +64,10 @@ def load_folder(
     split_folders : dict, optional
         Which folders hold splits, such as ``{"part1": "train", "part2": "test"}``, where their
         names do not tell; an empty one says that none does.
+    labels : path, optional
+        A CSV file with the columns ``file`` (the path below ``folder``) and ``label``. It says what
+        the pictures of a folder without class folders are, or changes some labels of one that has
+        them; an empty label sets a picture aside. Files stay where they are.
     **others
         As for :func:`tlcourse.data.catalog.load_dataset`.
 
@@ -75,6 +81,8 @@ def load_folder(
         Once, listing every file that was left out.
     """
     records = scan(folder, split_folders)
+    if labels is not None:
+        label_records(records, labels)
     return divide_records(
         records,
         train_per_class,

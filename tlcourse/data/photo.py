@@ -242,7 +242,9 @@ def _upright_rgb(image):
     if plain.has_transparency_data:
         plain = plain.convert("RGBA")
         plain = Image.alpha_composite(Image.new("RGBA", plain.size, "white"), plain)
-    return plain.convert("RGB"), used
+    result = plain.convert("RGB")
+    result.info.clear()  # with the orientation in it, it would be turned again
+    return result, used
 
 
 def unreadable(path, error):

@@ -17,6 +17,7 @@ from torch import nn
 
 from ..base.errors import CourseError
 from .backbones import Stage, StagedNetwork, StageError
+from .need import need_network
 
 
 class FrozenMovedError(CourseError, AssertionError):
@@ -49,6 +50,7 @@ def freeze(
     StageError
         Where a name is not a stage, or neither or both of `through` and `stages` are given.
     """
+    need_network(model, "freeze")
     _check_batch_norm(batch_norm)
     if (through is None) == (stages is None):
         raise StageError('say what to freeze: through="stage4", or stages=["stage1", "stage2"]')
@@ -84,6 +86,7 @@ def unfreeze(
         "adapt": batch norm follows the batches. "frozen": its scale and shift are trained, its
         running statistics stay, which is steadier where batches are small.
     """
+    need_network(model, "unfreeze")
     _check_batch_norm(batch_norm)
     if from_ is not None and stages is not None:
         raise StageError('give from_="stage6" or stages=["stage6"], not both')

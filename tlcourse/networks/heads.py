@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
-from ..base.errors import CourseError, TrainingError
+from ..base.errors import CourseError
 from .backbones import CLASS_TOKEN, Backbone, BackboneSpec, StagedNetwork, Tokens, pool
+from .need import need_network
 
 
 class HeadError(CourseError, ValueError):
@@ -83,9 +84,12 @@ class TransferModel(StagedNetwork):
         Side in pixels of the pictures it was trained on; None before training.
     strategy : Strategy or None
         What it was built for; None where it was put together by hand.
+    temperature : float
+        What logits are divided by before the softmax, see `tlcourse.training.calibrate`.
     """
 
     strategy = None
+    temperature = 1.0
 
     def __init__(
         self,
@@ -145,9 +149,14 @@ def replace_head(
         Where the network has no stage `cut`.
     HeadError
         Where the classes or the hidden layers make no classifier.
+    TrainingError
+        Where the backbone is none, such as the name of one.
     """
+    need_network(backbone, "replace_head")
     if isinstance(classes, str):
         raise HeadError(f"classes={classes!r} is one string; give a list of names")
+    if not isinstance(classes, Iterable):
+        raise HeadError(f"classes={classes!r}: give the names of the classes, such as data.classes")
     classes = tuple(str(name) for name in classes)
     if len(classes) < 2:
         raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")
@@ -164,22 +173,6 @@ def replace_head(
     # The head lands beside the stages, wherever the backbone was moved to.
     head = head.to(next(stages.parameters()).device)
     return TransferModel(backbone.spec, stages, head, classes, backbone.weights)
-
-
-def refuse_nan(model: nn.Module) -> None:
-    """Raise `TrainingError` where a weight is no number: the model's answers would be none.
-
-    Raises
-    ------
-    TrainingError
-        Naming the first such weight.
-    """
-    for name, value in model.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value.sum(dtype=torch.float64)):
-            raise TrainingError(
-                f"the model holds no numbers any more ({name} is NaN or infinite), so its answers "
-                "mean nothing; build it again, and train it at a lower learning rate"
-            )
 
 
 def output_channels(stages: nn.Module, spec: BackboneSpec) -> int:

@@ -40,7 +40,7 @@ from .backbones import (
 from .preprocess import ANY_SIDE, Preprocess
 
 _CHECKED_AT = 96  # pixels: what the stages give is compared on a small picture
-_TRIED = (32, 64, 75, 96, 128)  # sides, in pixels, of which the smallest that a network takes is it
+_TRIED = (32, 64, 75, 96, 128)  # sides in pixels: the first that runs is the smallest
 # The transforms of these normalise for a network that then normalises once more by itself.
 _NORMALISED_TWICE = {"googlenet", "inception_v3"}
 
@@ -310,9 +310,7 @@ def _cut_torchvision(architecture: str, state: Mapping | None, side: int) -> Par
 def _joined(groups: list[list]) -> list[list]:
     """The groups, where what comes after the end of the last stage belongs to it."""
     *stages, rest = groups
-    if not stages:
-        return groups
-    return [*stages[:-1], stages[-1] + rest]
+    return [*stages[:-1], stages[-1] + rest] if stages else groups
 
 
 def _sides(net: nn.Module) -> range:
@@ -341,11 +339,10 @@ def _check_cut(
     except (RuntimeError, TypeError, AttributeError, ValueError):
         same = False
     # Swin keeps its channels last, where no pooling of this course looks for them.
-    last = len(stages) > 2 and x.ndim == 4 and x.shape[1] == x.shape[2] != x.shape[3]
-    if not same or len(stages) < 3 or last:
+    last = x.ndim == 4 and x.shape[1] == x.shape[2] != x.shape[3]
+    if not same or last or len(stages) < 3:
         raise StageError(
             f"{architecture} cannot be cut into stages: it does not run its parts one after the "
-            "other, or keeps channels last. Choose a network of a ResNet, ConvNeXt, EfficientNet, "
-            "MobileNet, RegNet or vision transformer family, or write its cut as in "
-            "tlcourse/networks/cuts.py"
+            "other, or keeps channels last. Choose a ResNet, ConvNeXt, EfficientNet, MobileNet, "
+            "RegNet or vision transformer, or write its cut as in tlcourse/networks/cuts.py"
         )

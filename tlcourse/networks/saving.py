@@ -12,7 +12,8 @@ from ..base.errors import CourseError
 from ..base.files import write_whole
 from ..base.paths import user_path
 from . import freezing
-from .heads import TransferModel, refuse_nan, replace_head
+from .heads import TransferModel, replace_head
+from .need import need_classes, refuse_nan
 from .zoo import load_backbone
 
 
@@ -32,14 +33,13 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
     Raises
     ------
     ModelFileError
-        Where there is no such folder, or the model is no classifier of yours, or holds NaN.
+        Where there is no such folder.
+    TrainingError
+        Where the model is no classifier of yours, or holds NaN.
     WriteError
         Where it cannot be written; a file that was there stays.
     """
-    if not isinstance(model, TransferModel):
-        raise ModelFileError(
-            f"save_model takes a model from tl.replace_head or tl.apply, not {type(model).__name__}"
-        )
+    need_classes(model, "save_model")
     refuse_nan(model)
     path = user_path(path)
     if not path.parent.is_dir():
@@ -54,6 +54,7 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
         "hidden": list(model.head.hidden),
         "dropout": model.head.dropout,
         "image_size": model.image_size,
+        "temperature": model.temperature,
         "frozen": [name for name, stage in model.stages.named_children() if stage.frozen],
         "batch_norm": {name: stage.batch_norm for name, stage in model.stages.named_children()},
     }
@@ -117,13 +118,14 @@ def _check_form(about: dict) -> None:
         ),
         "dropout": lambda value: type(value) in (int, float) and 0 <= value < 1,
         "image_size": lambda value: value is None or whole(value, _MOST_PIXELS),
+        "temperature": lambda value: type(value) in (int, float) and 0 < value < 100,
         "frozen": names,
         # Files of before batch norm was noted have no such entry.
         "batch_norm": lambda value: (
             isinstance(value, dict) and all(way in ("adapt", "frozen") for way in value.values())
         ),
     }
-    absent = {"batch_norm": {}, "image_size": None}
+    absent = {"batch_norm": {}, "image_size": None, "temperature": 1.0}
     for name, fits in forms.items():
         if not fits(about.get(name, absent.get(name))):
             raise ValueError(f"its {name} is {about.get(name)!r:.80}")
@@ -141,6 +143,7 @@ def _build(about: dict, tensors: dict) -> TransferModel:
     model.load_state_dict(tensors)
     model.weights = "trained"
     model.image_size = about.get("image_size")
+    model.temperature = about.get("temperature", 1.0)
     frozen = about["frozen"]
     # Files of before batch norm was noted tell of the stages that are frozen with it, no others.
     noted = about.get("batch_norm", dict.fromkeys(frozen, "frozen"))

@@ -11,7 +11,7 @@ from .networks import STATES, filters, network_diagram, parameter_bars
 from .pictures import mistaken, mistakes, picture_grid, top5
 from .results import depth_curves, heat_map
 from .style import PlotError, png, show, thumbnail
-from .training import confusion_matrix, history_curves, spread
+from .training import confusion_matrix, history_curves, reliability_diagram, spread
 from .wall import mean_places, wall_page
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "parameter_bars",
     "picture_grid",
     "png",
+    "reliability_diagram",
     "show",
     "spread",
     "thumbnail",

@@ -38,7 +38,7 @@ def heat_map(
     Parameters
     ----------
     summary : iterable of mapping
-        From `tlcourse.results.table.summarise`: the two columns of `by`, and mean, low, high, n.
+        From `tlcourse.results.summarise`: the two columns of `by`, and mean, low, high, n.
     rows, columns : sequence, or mapping of value to the name that is shown
         Values of the two columns of `by`, in the order to draw them.
     by : pair of str
@@ -106,7 +106,7 @@ def depth_curves(
     Parameters
     ----------
     summary : iterable of mapping
-        From `tlcourse.results.table.summarise`: the two columns of `by`, and mean, low, high, n.
+        From `tlcourse.results.summarise`: the two columns of `by`, and mean, low, high, n.
     across, lines : sequence, or mapping of value to the name that is shown
         Values of the first column of `by`, along the axis, and of the second, a line each. A line
         breaks where a point was not measured.

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..base.errors import CourseError
+from ..data.handed import as_picture
+from ..data.sets import DatasetError
 
 BLUE, ORANGE, GREEN, RED, PINK, SKY = (
     "#0072b2",
@@ -155,24 +157,10 @@ def thumbnail(image, longest: int = _THUMBNAIL) -> np.ndarray:
     np.ndarray
         uint8 (h, w, 3)
     """
-    if not isinstance(image, Image.Image):
-        pixels = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
-        if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3):
-            pixels = np.moveaxis(pixels, 0, -1)
-        if pixels.ndim == 3 and pixels.shape[2] == 1:
-            pixels = pixels[..., 0]
-        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
-            raise PlotError(f"a picture has the shape (H, W) or (H, W, 3), not {pixels.shape}")
-        if pixels.dtype != np.uint8:
-            low, high = float(pixels.min()), float(pixels.max())
-            if not (low >= 0 and high <= 1):
-                raise PlotError(
-                    f"a picture of {pixels.dtype} has values from {low:.3g} to {high:.3g}; 0 to 1 "
-                    "is what can be shown. A normalised tensor is for the network: show the image"
-                )
-            pixels = (pixels * 255).round().astype(np.uint8)
-        image = Image.fromarray(pixels)
-    image = image.convert("RGB")
+    try:
+        image = as_picture(image)
+    except DatasetError as error:
+        raise PlotError(str(error)) from error
     if max(image.size) > longest:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image)

@@ -92,6 +92,34 @@ def confusion_matrix(evaluation) -> Figure:
 
 
 @in_style
+def reliability_diagram(bins: Sequence[tuple[float, float, int]]) -> Figure:
+    """Draw how often answers are right against how sure the model was of them.
+
+    Parameters
+    ----------
+    bins : sequence of (float, float, int)
+        Mean probability, accuracy and number of pictures, as `training.calibrate.reliability`.
+    """
+    if not bins:
+        raise PlotError("no pictures to draw the reliability of")
+    figure = Figure(figsize=(4.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle=":", label="as sure as right")
+    sure, right, counts = (np.array(column) for column in zip(*bins, strict=True))
+    axes.plot(sure, right, **_line(0, 1), label="this model")
+    for x, y, count in zip(sure, right, counts, strict=True):
+        axes.annotate(str(count), (x, y), (4, -11), textcoords="offset points", fontsize=8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlim(0, 1.05)
+    axes.set_ylim(0, 1.05)
+    axes.set_xlabel("probability of the answer")
+    axes.set_ylabel("answers that are right")
+    axes.legend(loc="upper left")
+    return figure
+
+
+@in_style
 def spread(results: Mapping[str, Sequence[float]], *, measure: str = "accuracy") -> Figure:
     """Draw the results of repeated runs: a dot for each seed, a bar at the mean, and the numbers.
 

@@ -4,15 +4,12 @@ In comes a table of runs (``data/results/sweep.csv``); out go means, differences
 """
 
 from .cases import LARGE, SIMILAR
+from .compare import paired, results_table, summarise, verdict
 from .regrets import RULES, judged, load_regrets, mean_regrets
 from .table import (
     ResultsError,
     load_results,
-    paired,
     results_file,
-    results_table,
-    summarise,
-    verdict,
 )
 
 __all__ = [

@@ -22,6 +22,17 @@ PIXELS_IN_MEMORY = 256 * 2**20
 ROWS_IN_MEMORY = 256 * 2**20
 
 
+def chunks_of(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """Divide an order of pictures into batches; one that is left over joins the last.
+
+    Batch norm cannot take the mean of one picture.
+    """
+    starts = list(range(0, len(order), size))
+    if size > 1 and len(starts) > 1 and len(order) % size == 1:
+        starts.pop()
+    return np.split(order, starts[1:]) if starts else []
+
+
 class PixelBatches:
     """Batches of normalised pictures, decoded by threads while the network computes."""
 
@@ -47,7 +58,7 @@ class PixelBatches:
         return pixels
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
-        chunks = [order[i : i + size] for i in range(0, len(order), size)]
+        chunks = chunks_of(order, size)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
             def start(chunk):
@@ -74,13 +85,23 @@ class RowBatches:
             self.rows = torch.as_tensor(rows.numpy(), dtype=torch.float32).to(device)
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
-        for i in range(0, len(order), size):
-            chunk = order[i : i + size]
+        for chunk in chunks_of(order, size):
             if isinstance(self.rows, torch.Tensor):
                 x = self.rows.index_select(0, torch.from_numpy(chunk).to(self.device))
             else:
                 x = torch.as_tensor(self.rows[chunk], dtype=torch.float32).to(self.device)
             yield x, self.labels[torch.from_numpy(chunk).to(self.device)]
+
+
+def balancing(images: ImageSet) -> torch.Tensor:
+    """Weights float32 (classes,) with which all classes count the same in the loss; 1 on average.
+
+    A class without pictures counts nothing.
+    """
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    present = max(1, int((counts > 0).sum()))
+    weights = np.divide(len(images), present * counts, where=counts > 0, out=np.zeros(len(counts)))
+    return torch.as_tensor(weights, dtype=torch.float32)
 
 
 def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from torch.nn import functional as F
 
 from ..base.errors import TrainingError
 from ..base.process import keep_freed_memory, pick_device
-from ..data.photo import upright_rgb
+from ..data.handed import each_picture, image_set
 from ..data.sets import ImageSet
 from ..networks.heads import TransferModel
+from ..networks.need import need_classes, need_network, refuse_nan
 from ..networks.preprocess import size_as_trained
 from .batches import cacheable_through, open_batches
 
@@ -94,6 +96,12 @@ def logits_of(model: nn.Module, source, batch_size: int) -> torch.Tensor:
             module.training = training
 
 
+def same_classes(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two lists of classes are the same, in whatever Unicode form they were stored."""
+    forms = ([unicodedata.normalize("NFC", name) for name in names] for names in (one, other))
+    return next(forms) == next(forms)
+
+
 def evaluate(
     model: TransferModel,
     images: ImageSet,
@@ -119,9 +127,12 @@ def evaluate(
     TrainingError
         Where there are no pictures, or their classes are not the model's.
     """
+    need_classes(model, "evaluate")
+    images = image_set(images, "evaluate")
+    refuse_nan(model)
     if len(images) == 0:
         raise TrainingError("there are no pictures to evaluate on")
-    if tuple(images.classes) != tuple(model.classes):
+    if not same_classes(model.classes, images.classes):
         raise TrainingError(
             f"the model's classes are {', '.join(model.classes)}, the pictures' "
             f"{', '.join(images.classes)}"
@@ -137,6 +148,7 @@ def evaluate(
         logits = logits_of(part, source, batch_size)
     finally:
         model.image_size = before
+    logits = logits / model.temperature
     labels = torch.as_tensor(images.labels)
     return Evaluation(
         classes=tuple(model.classes),
@@ -148,43 +160,47 @@ def evaluate(
 
 def predict(
     model: nn.Module,
-    images: Sequence,
+    images: object,
     *,
     device: str | torch.device = "auto",
     size: int | None = None,
 ) -> np.ndarray:
-    """Probabilities of shape (N, classes), float32, for PIL pictures or an `ImageSet`.
+    """Probabilities of shape (N, classes), float32, for pictures.
 
     Works for a `Backbone` too, whose classes are ImageNet's. Pictures are turned upright and into
     RGB as those of a folder are.
 
     Parameters
     ----------
+    images
+        An `ImageSet`, a list of PIL pictures, arrays or paths, one of these alone, or a folder,
+        whose pictures are taken in the order of their paths.
     size
         As for `evaluate`.
+
+    Raises
+    ------
+    DatasetError, PhotoError
+        Where something is no picture, or cannot be read.
+    TrainingError
+        Where the model is none, or holds NaN.
     """
+    need_network(model, "predict")
+    refuse_nan(model)
     keep_freed_memory()
     device = pick_device(device)
     model.to(device)
     preprocess = model.spec.preprocess.at(size_as_trained(model, images, size))
+    temperature = getattr(model, "temperature", 1.0)  # a backbone has none
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.inference_mode():
             rows = [
-                model(preprocess(image)[None].to(device)).softmax(1).cpu()
-                for image in _rgb(images, preprocess)
+                (model(preprocess(image)[None].to(device)) / temperature).softmax(1).cpu()
+                for image in each_picture(images, preprocess.at_least)
             ]
     finally:
         for module, training in modes.items():
             module.training = training
     return torch.cat(rows).numpy() if rows else np.zeros((0, len(model.classes)), np.float32)
-
-
-def _rgb(images, preprocess):
-    if isinstance(images, ImageSet):
-        for i in range(len(images)):
-            yield images.image(i, at_least=preprocess.at_least)
-    else:
-        for image in images:
-            yield upright_rgb(image)

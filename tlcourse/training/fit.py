@@ -6,8 +6,8 @@ What is frozen is decided before, with `tlcourse.freeze`; `fit` trains what take
 from __future__ import annotations
 
 import csv
+import functools
 import io
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,12 +23,15 @@ from ..base.files import write_whole
 from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
 from ..base.progress import progress_bar
 from ..base.seeds import check_seed
+from ..data.handed import splits_only
 from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.heads import TransferModel
+from ..networks.need import need_classes
 from ..networks.preprocess import Augment, input_size
-from .batches import cacheable_through, open_batches
-from .evaluate import logits_of
+from .batches import balancing, cacheable_through, chunks_of, open_batches
+from .evaluate import logits_of, same_classes
+from .keep import kept, refuse_diverged
 from .optimizer import make_optimizer
 
 
@@ -100,6 +103,7 @@ def fit(
     batch_size: int = 32,
     weight_decay: float = 0.01,
     augment: Augment | None = None,
+    class_weights: bool = False,
     patience: int | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -133,6 +137,8 @@ def fit(
         Of the stages that `unfreeze_at` thaws; see `tlcourse.unfreeze`.
     augment
         Random changes to training pictures; cannot go with `cache`.
+    class_weights
+        True: a picture of a rare class counts for more, so that all classes count the same.
     patience
         Stop after so many epochs none of which was better than the best before; None: never.
     seed
@@ -150,71 +156,78 @@ def fit(
     Raises
     ------
     TrainingError
-        Where model and data do not fit, or the loss is no longer a number.
+        Where model and data do not fit, or the loss is no longer a number. After this and any
+        other error the model has its best weights so far, or those from before.
     """
+    need_classes(model, "fit")
+    data = splits_only(data, "fit")
     check_seed(seed)
     _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
     keep_freed_memory()
     started = time.perf_counter()
     device = pick_device(device)
-    model.to(device)
-    model.image_size = input_size(model, data.train, size)
-    history = History(seed=seed, device=str(device))
-    trained: nn.Module = model
-    sources: list = []
-    cut = cacheable_through(model, unfreeze_at) if cache else None
-    for images in (data.train, data.validation):
-        source, trained = open_batches(model, images, cut, device, progress, augment)
-        sources.append(source)
-        augment = None  # validation pictures stay as they are
-    train, validation = sources
-    history.cached_through = cut
-    best = _Best()
-    bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
-    pixels = batch_size * model.image_size**2
-    with torch.random.fork_rng(), bar, threads_for(pixels):
-        torch.manual_seed(seed)
-        optimizer = None
-        try:
-            for epoch in range(1, epochs + 1):
-                epoch_started = time.perf_counter()
-                if epoch in (unfreeze_at or {}):
-                    freezing.unfreeze(model, unfreeze_at[epoch], batch_norm=batch_norm)
-                    optimizer = None
-                if optimizer is None:
-                    optimizer = make_optimizer(model, lr, stage_lrs, weight_decay)
-                    steps = math.ceil(len(data.train) / batch_size) * (epochs - epoch + 1)
-                    schedule = _one_cycle(optimizer, steps)
-                model.train()
-                order = np.random.default_rng([seed, epoch]).permutation(len(data.train))
-                batches = train.batches(order, batch_size, (seed, epoch))
-                loss, accuracy = _train_one_epoch(trained, batches, optimizer, schedule)
-                row = {"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy}
-                row |= _validate(trained, validation)
-                row["seconds"] = time.perf_counter() - epoch_started
-                history.rows.append(row)
-                best.consider(model, row)
-                bar.update()
-                go_on = on_epoch(row) if on_epoch else None
-                if go_on is False:
-                    history.interrupted = True
-                    break
-                if patience is not None and epoch - best.epoch >= patience:
-                    break
-        except KeyboardInterrupt:
-            history.interrupted = True
-    history.best_epoch = best.restore(model)
+    with kept(model) as best:
+        model.to(device)
+        model.image_size = input_size(model, data.train, size)
+        history = History(seed=seed, device=str(device))
+        trained: nn.Module = model
+        sources: list = []
+        cut = cacheable_through(model, unfreeze_at) if cache else None
+        for images in (data.train, data.validation):
+            source, trained = open_batches(model, images, cut, device, progress, augment)
+            sources.append(source)
+            augment = None  # validation pictures stay as they are
+        train, validation = sources
+        best.judge = functools.partial(_validate, trained, validation)
+        history.cached_through = cut
+        weight = balancing(data.train).to(device) if class_weights else None
+        bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
+        pixels = batch_size * model.image_size**2
+        with torch.random.fork_rng(), bar, threads_for(pixels):
+            torch.manual_seed(seed)
+            optimizer = None
+            try:
+                for epoch in range(1, epochs + 1):
+                    epoch_started = time.perf_counter()
+                    if epoch in (unfreeze_at or {}):
+                        freezing.unfreeze(model, unfreeze_at[epoch], batch_norm=batch_norm)
+                        optimizer = None
+                    if optimizer is None:
+                        optimizer = make_optimizer(model, lr, stage_lrs, weight_decay)
+                        batches = len(chunks_of(np.arange(len(data.train)), batch_size))
+                        steps = batches * (epochs - epoch + 1)
+                        schedule = _one_cycle(optimizer, steps)
+                    model.train()
+                    order = np.random.default_rng([seed, epoch]).permutation(len(data.train))
+                    batches = train.batches(order, batch_size, (seed, epoch))
+                    loss, accuracy = _one_epoch(trained, batches, optimizer, schedule, weight)
+                    refuse_diverged(trained, loss, optimizer)
+                    row = {"epoch": epoch, "train_loss": loss, "train_accuracy": accuracy}
+                    row |= _validate(trained, validation)
+                    row["seconds"] = time.perf_counter() - epoch_started
+                    history.rows.append(row)
+                    best.consider(model, row)
+                    bar.update()
+                    go_on = on_epoch(row) if on_epoch else None
+                    if go_on is False:
+                        history.interrupted = True
+                        break
+                    if patience is not None and epoch - best.epoch >= patience:
+                        break
+            except KeyboardInterrupt:
+                history.interrupted = True
+        history.best_epoch = best.restore(model)
     history.seconds = time.perf_counter() - started
     model.eval()
     give_back_freed_memory()
     return history
 
 
-def _train_one_epoch(model, batches, optimizer, schedule) -> tuple[float, float]:
+def _one_epoch(model, batches, optimizer, schedule, weight) -> tuple[float, float]:
     total = seen = right = 0.0
     for x, y in batches:
-        logits = model(x)
-        loss = F.cross_entropy(logits, y)
+        logits = _forward(model, x)
+        loss = F.cross_entropy(logits, y, weight)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -222,14 +235,19 @@ def _train_one_epoch(model, batches, optimizer, schedule) -> tuple[float, float]
         total += loss.detach() * len(y)
         right += (logits.detach().argmax(1) == y).sum()
         seen += len(y)
-    mean = float(total / seen)
-    if not math.isfinite(mean):
-        rates = sorted({f"{group['max_lr']:g}" for group in optimizer.param_groups})
+    return float(total / seen), float(right / seen)
+
+
+def _forward(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    try:
+        return model(x)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
         raise TrainingError(
-            f"the loss is no longer a number; the learning rate ({', '.join(rates)}) is too high: "
-            "try a tenth of it"
-        )
-    return mean, float(right / seen)
+            f"batch norm cannot train on a batch of {len(x)} pictures of {x.shape[-1]} px, which "
+            "leave one value a channel: raise batch_size, or size, or freeze all stages"
+        ) from error
 
 
 def _validate(model: nn.Module, source) -> dict:
@@ -253,28 +271,8 @@ def _one_cycle(optimizer, steps: int):
     )
 
 
-class _Best:
-    """The weights of the best epoch so far."""
-
-    def __init__(self):
-        self.epoch, self._score, self._state = 0, None, {}
-
-    def consider(self, model: nn.Module, row: dict) -> None:
-        score = (row["epoch"],)  # without validation pictures the last one is the best
-        if row["validation_accuracy"] is not None:
-            score = (row["validation_accuracy"], -row["validation_loss"])
-        if self._score is None or score > self._score:
-            self.epoch, self._score = row["epoch"], score
-            self._state = {name: value.clone() for name, value in model.state_dict().items()}
-
-    def restore(self, model: nn.Module) -> int:
-        if self._state:
-            model.load_state_dict(self._state)
-        return self.epoch
-
-
 def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience) -> None:
-    if tuple(model.classes) != tuple(data.classes):
+    if not same_classes(model.classes, data.classes):
         raise TrainingError(
             f"the model's classes are {', '.join(model.classes)}, the data's "
             f"{', '.join(data.classes)}; build it with tl.replace_head(backbone, data.classes)"

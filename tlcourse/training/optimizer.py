@@ -66,12 +66,13 @@ def make_optimizer(
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
     top = {id(p) for p in head}
-    body = [(p, p.requires_grad) for p in model.stages.parameters()]
+    body = list(model.stages.parameters())
+    before = [p.requires_grad for p in body]
 
     def refuse_if_changed(*_):
         # To ask each module for its parameters takes longer than to train a head on a batch.
         same_head = {id(p) for p in model.head.parameters() if p.requires_grad} == top
-        if same_head and all(p.requires_grad is before for p, before in body):
+        if same_head and before == [p.requires_grad for p in body]:
             return
         now = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
         if now.keys() != known:

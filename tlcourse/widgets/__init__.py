@@ -4,5 +4,6 @@ from .case_map import CaseMap
 from .classroom import Classroom
 from .explorer import FreezeExplorer
 from .look_inside import LookInside
+from .teach_here import TeachHere
 
-__all__ = ["CaseMap", "Classroom", "FreezeExplorer", "LookInside"]
+__all__ = ["CaseMap", "Classroom", "FreezeExplorer", "LookInside", "TeachHere"]

@@ -18,7 +18,7 @@ def join_scripts(*names: str) -> str:
     parts = []
     for name in names:
         text = (files(__package__) / name).read_text(encoding="utf-8")
-        text = re.sub(r'^import [^;]*? from "\./[\w.]+";\n', "", text, flags=re.M)
+        text = re.sub(r'^import [^;]*? from "\.{1,2}/[\w./]+";\n', "", text, flags=re.M)
         parts.append(re.sub(r"^export (?!default)", "", text, flags=re.M))
     return "\n".join(parts)
 

@@ -6,19 +6,31 @@ from collections.abc import Sequence
 
 from ..base.errors import CourseError
 from ..results.cases import LARGE, SIMILAR
+from ..results.compare import summarise
 from ..results.regrets import load_regrets
-from ..results.table import ResultsError, load_results, summarise
+from ..results.table import ResultsError, load_results
 from .measured import TITLES
 
 #: Where 'small' ends (training pictures per class) and 'similar' begins (0 to 1).
 PER_CLASS, SIMILARITY = LARGE, SIMILAR
 LARGEST = 1000
-# The strategies whose scores a point shows, where they were measured.
-_SHOWN = ("linear_probe", "cut_stage5", "hidden_2", "last_2", "finetune_all", "scratch")
+# The strategies whose scores a point shows, where they were measured; and an early cut.
+_SHOWN = ("linear_probe", "hidden_2", "last_2", "finetune_all", "scratch")
 
 
 class CaseMapError(CourseError, ValueError):
     """Points or regions that cannot be drawn."""
+
+
+def early_cut() -> str:
+    """The middle one of the cuts that were measured; the linear probe where none was."""
+    try:
+        strategies = {row["strategy"] for row in load_results()}
+    except ResultsError:
+        return "linear_probe"
+    cuts = {name for name in strategies if name.startswith("cut_")}
+    ordered = sorted(cuts, key=lambda name: (len(name), name))
+    return ordered[len(ordered) // 2] if ordered else "linear_probe"
 
 
 def four_cases(per_class: float = PER_CLASS, similarity: float = SIMILARITY) -> list[dict]:
@@ -42,7 +54,7 @@ def four_cases(per_class: float = PER_CLASS, similarity: float = SIMILARITY) -> 
             "why": "The features fit and there are pictures enough to adapt them: start from the "
             "pretrained weights and train all, at a low learning rate."
         },
-        _region("small, different", "cut_stage5", small, different)
+        _region("small, different", early_cut(), small, different)
         | {
             "why": "The late features are about other things, the early ones are about edges and "
             "textures: cut early and train a linear classifier there."
@@ -74,7 +86,7 @@ def measured_points() -> list[dict]:
         first. Empty where there are no results.
     """
     try:
-        rows = load_results(strategy=_SHOWN)
+        rows = load_results(strategy=(*_SHOWN, early_cut()))
     except ResultsError:
         return []
     scores = summarise(rows, by=("dataset", "train_per_class", "strategy"))

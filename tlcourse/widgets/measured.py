@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..results import table as results
+from .. import results
 
 TITLES = {
     "pets": "drawn pets",

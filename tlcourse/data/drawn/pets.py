@@ -36,7 +36,7 @@ OTHER_CATS = (
 DOG_COATS = ((205, 160, 100), (150, 100, 60), (70, 55, 48), (232, 222, 205), (140, 135, 135))
 
 
-def draw_pet(label, index, *, seed=0, size=128):
+def draw_pet(label, index, *, seed=0, size=128, place=None):
     """Draw one picture.
 
     Parameters
@@ -49,6 +49,8 @@ def draw_pet(label, index, *, seed=0, size=128):
         0 or more; each gives another sequence of pictures.
     size : int
         Side in pixels, at least 16. The same picture is drawn at every size, but for fine grain.
+    place : int, optional
+        Seed of the place, so that several pictures share one; None: each has its own.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def draw_pet(label, index, *, seed=0, size=128):
             f"{len(CLASSES) - 1}, the size at least 16, index and seed are not negative"
         )
     rng = np.random.default_rng([seed, label, index])
-    pixels = draw_place(rng, size)
+    pixels = draw_place(rng if place is None else np.random.default_rng(place), size)
     look = _look(rng, label)
     if look is not None:
         pixels = _put_animal(rng, pixels, look, size)

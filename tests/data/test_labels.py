@@ -1,0 +1,73 @@
+"""A table of labels is applied as it says, and no file is moved."""
+
+import warnings
+
+import pytest
+from painted import fill, paint
+
+from tlcourse.data.catalog import load_dataset
+from tlcourse.data.labels import read_labels
+from tlcourse.data.sets import DatasetError
+
+
+def labels_of(data):
+    found = {}
+    for part in (data.train, data.validation, data.test):
+        for i in range(len(part)):
+            found[part.name(i)] = part.classes[part.labels[i]]
+    return found
+
+
+def test_decisions_about_some_pictures(tmp_path):
+    fill(tmp_path / "pets", {"cat": 6, "dog": 6})
+    table = tmp_path / "decisions.csv"
+    table.write_text("file,label,why\ncat/000.png,dog,seen\ndog\\001.png,,blurred\n", "utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    data = load_dataset(tmp_path / "pets", labels=table)
+    found = labels_of(data)
+    assert found["cat/000.png"] == "dog" and "dog/001.png" not in found and len(found) == 11
+    assert "1 pictures have another label than their folder, 1 are set aside" in data.describe()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_labels_from_a_table_alone(tmp_path):
+    rows = ["File,Label"]
+    for i in range(8):
+        paint(tmp_path / "flat" / ("" if i < 6 else "more") / f"{i}.png", i)
+        rows.append(f"{'' if i < 6 else 'more/'}{i}.png,{'cat' if i % 2 else 'dog'}")
+    paint(tmp_path / "flat" / "unknown.png", 99)
+    (tmp_path / "l.csv").write_text("\ufeff" + "\n".join(rows), encoding="utf-8")
+    with pytest.warns(UserWarning, match="unknown.png: has no label"):
+        data = load_dataset(tmp_path / "flat", labels=tmp_path / "l.csv")
+    assert len(labels_of(data)) == 8 and labels_of(data)["more/7.png"] == "cat"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    fill(tmp_path / "pets", {"cat": 3, "dog": 3})
+    (tmp_path / "l.csv").write_text("file,label\ncat/gone.png,dog\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="gone.png: is named in .*l.csv, and is not there"):
+        load_dataset(tmp_path / "pets", labels=tmp_path / "l.csv")
+
+
+@pytest.mark.parametrize(
+    "text, word",
+    [
+        ("name,class\na,b\n", "must name file and label"),
+        ("file,label\n", "has no row"),
+        ("file,label\na.png,cat\na.png,dog\n", "line 3: a.png has the labels 'cat' and 'dog'"),
+        ("", "must name file and label"),
+    ],
+)
+def test_tables_that_cannot_be_used(tmp_path, text, word):
+    (tmp_path / "l.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=word):
+        read_labels(tmp_path / "l.csv")
+    with pytest.raises(DatasetError, match="no table"):
+        read_labels(tmp_path / "gone.csv")
+
+
+def test_without_a_table_nothing_changes(tmp_path):
+    fill(tmp_path, {"cat": 3, "dog": 3})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(labels_of(load_dataset(tmp_path, labels=None))) == 6

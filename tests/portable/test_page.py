@@ -1,0 +1,107 @@
+"""Exported models: ONNX Runtime answers as PyTorch does, whatever the strategy."""
+
+import json
+import shutil
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+import tlcourse as tl
+from tlcourse.app.cli import main
+from tlcourse.data.drawn.pets import draw_pet
+from tlcourse.portable import assets
+from tlcourse.portable.networks import ExportError, describe, model_to_onnx
+
+CLASSES = ("tigger", "misty", "neither")
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return tl.load_backbone()
+
+
+def built(strategy, backbone):
+    """A model of a strategy, untrained: its random head disagrees as loudly as a trained one."""
+    model = tl.apply(strategy, backbone, CLASSES, seed=1)
+    model.image_size = SIZE
+    return model
+
+
+def run(data, pictures):
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return session.run(["logits", "features"], {"pictures": pictures}), session
+
+
+# The shapes that strategies give a model: a linear head, hidden layers, stages cut off.
+@pytest.mark.parametrize("strategy", ["linear_probe", "extended_updated", "cut_stage5"])
+def test_onnx_runtime_answers_as_pytorch(backbone, strategy):
+    model = built(strategy, backbone)
+    preprocess = model.spec.preprocess.at(SIZE)
+    pictures = torch.stack([preprocess(draw_pet(i % 3, i)) for i in range(5)])
+    before = [module.training for module in model.modules()]
+    data = model_to_onnx(model, describe(model)).SerializeToString()
+    assert before == [module.training for module in model.modules()]
+    (logits, features), session = run(data, pictures.numpy())
+    model.eval()
+    with torch.inference_mode():
+        expected = model(pictures).numpy()
+    assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max() + 1e-4
+    assert features.shape[:2] == (5, model.stages(pictures[:1]).shape[1])
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == list(CLASSES)
+    assert json.loads(about["preprocess"])["size"] == SIZE
+    assert json.loads(about["preprocess"])["interpolation"] == "bicubic"
+
+
+def test_the_command_writes_both_files_and_replaces_none(
+    backbone, tmp_path, browser_runtime, capsys
+):
+    model = built("linear_probe", backbone)
+    tl.save_model(model, tmp_path / "model.safetensors")
+    result = {"accuracy": 0.9, "interval_95": [0.7, 0.97], "pictures": 20}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    assert main(["export", str(tmp_path)]) == 0
+    folder = tmp_path / "export"
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "90.0% on 20 pictures that it had not seen" in page and "tigger" in page
+    before_scripts = page.split("<script>")[0]
+    assert "http://" not in before_scripts and "https://" not in before_scripts
+    assert main(["export", str(tmp_path)]) == 2
+    assert "were not touched" in capsys.readouterr().err
+    assert main(["export", str(tmp_path), "--force"]) == 0
+
+
+def test_class_names_cannot_break_out_of_the_page(backbone, tmp_path, browser_runtime):
+    model = tl.replace_head(backbone, ["<script>alert(1)</script>", '"quoted"'])
+    model.image_size = SIZE
+    page = (tl.export(model, tmp_path) / "index.html").read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
+
+
+def test_what_cannot_be_exported_is_refused(backbone, tmp_path, monkeypatch):
+    with pytest.raises(ExportError, match="a Backbone cannot be exported"):
+        tl.export(backbone, tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    model = built("linear_probe", backbone)
+    with pytest.raises(ExportError, match="is a file; give a folder"):
+        tl.export(model, tmp_path / "taken")
+    # No npm, and nothing fetched before: the ONNX file is there, and the message says what to do.
+    monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ExportError, match="model.onnx is written, but not the page.*install Node"):
+        tl.export(model, tmp_path / "out")
+    assert (tmp_path / "out" / "model.onnx").is_file()
+    assert not (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_runtime_that_is_not_the_right_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
+    folder = tmp_path / "weights" / assets.PACKAGE.replace("@", "-")
+    folder.mkdir(parents=True)
+    for name in assets.FILES:
+        (folder / name).write_bytes(b"something else")
+    with pytest.raises(ExportError, match="its SHA-256 differs.*delete"):
+        assets.runtime_files()

@@ -1,0 +1,59 @@
+"""Probabilities become right on average, answers stay, and the temperature goes with the model."""
+
+import numpy as np
+import pytest
+import torch
+
+import tlcourse as tl
+from tlcourse.training.calibrate import best_temperature, calibrate, reliability, thresholds
+from tlcourse.training.evaluate import Evaluation
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_the_temperature_by_which_logits_were_multiplied_is_found(factor):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (4000, 3))
+    chances = torch.as_tensor(logits).softmax(1).numpy()
+    labels = [rng.choice(3, p=p) for p in chances]
+    found = best_temperature(torch.as_tensor(logits * factor), torch.as_tensor(labels))
+    assert found == pytest.approx(factor, rel=0.1)
+
+
+def test_a_model_that_is_never_wrong_stays_within_bounds():
+    logits = torch.tensor([[2.0, 0.0], [0.0, 2.0]]).double()
+    assert best_temperature(logits, torch.tensor([0, 1])) == pytest.approx(0.2)
+
+
+SURE = np.array([[0.95, 0.05], [0.9, 0.1], [0.3, 0.7], [0.55, 0.45]], np.float32)
+FOUND = Evaluation(("a", "b"), np.array([0, 0, 1, 1]), SURE, 0.3)
+
+
+def test_what_it_costs_to_be_not_sure():
+    rows = thresholds(FOUND, (0.0, 0.6, 0.99))
+    assert [(row.answered, row.accuracy) for row in rows[:2]] == [(1, 0.75), (0.75, 1)]
+    assert rows[2].answered == 0 and np.isnan(rows[2].accuracy)
+
+
+def test_reliability_counts_every_picture_once():
+    bins = reliability(FOUND, bins=2)
+    assert bins == [(pytest.approx(0.775), 0.75, 4)]
+    assert sum(count for _, _, count in reliability(FOUND)) == 4
+
+
+def test_the_temperature_is_saved_used_and_forgotten_by_training(tmp_path):
+    pets = tl.load_dataset("pets", train_per_class=4, validation_per_class=4, size=48)
+    model = tl.freeze(tl.replace_head(tl.load_backbone(), pets.classes), through="stage8")
+    quiet = {"device": "cpu", "progress": False}
+    tl.fit(model, pets, epochs=3, cache=True, **quiet)
+    before = tl.evaluate(model, pets.validation, cache=True, **quiet)
+    assert calibrate(model, pets.validation.subset(range(4)), device="cpu") == 1
+    temperature = calibrate(model, pets.validation, device="cpu")
+    after = tl.evaluate(model, pets.validation, cache=True, **quiet)
+    assert temperature != 1 and after.loss < before.loss
+    assert (after.predictions == before.predictions).all()
+    again = tl.load_model(tl.save_model(model, tmp_path / "m.safetensors"))
+    assert again.temperature == temperature
+    found = tl.predict(again, pets.validation, device="cpu")
+    np.testing.assert_allclose(found, after.probabilities, atol=1e-4)
+    tl.fit(model, pets, epochs=1, cache=True, **quiet)
+    assert model.temperature == 1

@@ -1,0 +1,89 @@
+"""Which strategy ``tlcourse train`` follows in the time there is, and what it says of its price."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from ..advice.advise import advise
+from ..advice.options import duration, price
+from ..data.sets import ImageSplits
+from ..networks.backbones import Backbone
+from ..networks.preprocess import input_size
+from ..strategies.strategy import Strategy, get_strategy
+
+AUTO = "auto"
+TRIALS = 1 / 3
+"""Share of the time that is spent on trying strategies out."""
+
+
+class Clock:
+    """The time that training may take, from now on.
+
+    Parameters
+    ----------
+    seconds
+        None: as long as it takes.
+    """
+
+    def __init__(self, seconds: float | None):
+        self.seconds, self._started = seconds, time.monotonic()
+        self.is_up = False
+
+    def left(self) -> float | None:
+        """Seconds that are left; None for no limit."""
+        if self.seconds is None:
+            return None
+        return max(0.0, self.seconds - (time.monotonic() - self._started))
+
+    def go_on(self, row: dict) -> bool:
+        """After an epoch, a row of the history: whether there is time for more."""
+        self.is_up = self.seconds is not None and self.left() < row["seconds"] / 2
+        return not self.is_up
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A strategy, a sentence about its price, and its rivals."""
+
+    strategy: Strategy
+    price: str
+    considered: list[str] = field(default_factory=list)
+
+
+def choose(
+    name: str,
+    backbone: Backbone,
+    splits: ImageSplits,
+    clock: Clock,
+    device: str = "auto",
+    seed: int = 0,
+    progress: bool = True,
+) -> Choice:
+    """Look up a strategy and price it; for `AUTO`, ask for advice, which must fit the time."""
+    if name != AUTO:
+        strategy = get_strategy(name, backbone)
+        if strategy.trained == 0:  # timing it would take longer than it does
+            return Choice(strategy, f"Training {name}: the network is run once, a head is trained.")
+        size = input_size(backbone, splits.train)
+        seconds = price(strategy, backbone, len(splits.train), size, device)
+        return Choice(strategy, f"Training {name} takes about {duration(seconds)} here.")
+    left = clock.left()
+    found = advise(
+        splits, device=device, seed=seed, try_for=(left or 0) * TRIALS, progress=progress
+    )
+    named, left = found.strategy, clock.left()
+    fitting = [option for option in found.options if left is None or option.seconds <= left]
+    cost = next((o.seconds for o in found.options if o.strategy == named), None)
+    reason = " ".join(found.reasons)
+    if left is not None and cost is not None and cost > left:
+        best = max(fitting, key=lambda option: option.seconds, default=None)
+        best = best or min(found.options, key=lambda option: option.seconds)
+        reason = f"{named} would take {duration(cost)}, longer than there is. {reason}"
+        named, cost = best.strategy, best.seconds
+    takes = f", about {duration(cost)}" if cost is not None else ""
+    return Choice(
+        get_strategy(named, backbone),
+        f"Advice: {named}{takes}. {reason}",
+        [str(option) for option in found.options],
+    )

@@ -1,0 +1,129 @@
+"""A page of thumbnails to look at before training: ``tlcourse look``."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..advice.look import Findings, look
+from ..base.files import write_whole
+from ..data.catalog import load_dataset
+from ..data.folders import BadFilesWarning
+from ..data.sets import DatasetError, ImageSet
+from .report import figure, page
+
+MOST = 60
+"""Thumbnails in a section: more make the page heavy, and nobody looks at them."""
+
+
+def look_at_folder(
+    folder: Path,
+    path: Path,
+    *,
+    decisions: Path | None = None,
+    labels: Path | None = None,
+    split_folders: Mapping[str, str] | None = None,
+    size: int | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> Findings:
+    """Look at all pictures of a folder, and write a page, and a table of proposed labels.
+
+    Parameters
+    ----------
+    folder, labels, split_folders
+        As for `load_folder`; the pictures of all its splits are looked at.
+    path
+        Of the page; an existing one is replaced.
+    decisions
+        Of the table, which ``load_folder(labels=…)`` applies. It is for people to correct: an
+        existing one is not replaced.
+
+    Raises
+    ------
+    CourseError
+        Where the folder cannot be used, or a table stands in the way.
+    """
+    if decisions is not None and decisions.exists():
+        raise DatasetError(
+            f"{decisions} is there already, and may hold decisions; give another name, or pass it "
+            "with --labels"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BadFilesWarning)  # they are on the page
+        data = load_dataset(folder, labels=labels, split_folders=split_folders)
+    parts = (data.train, data.validation, data.test)
+    rows = [row for part in parts for row in part.rows]
+    given = [label for part in parts for label in part.labels]
+    images = ImageSet(data.classes, given, data.train.source, rows)
+    found = look(images, size=size, device=device, progress=progress)
+    write_whole(path, page(f"{data.name}: look before you train", _body(data, found)))
+    if decisions is not None:
+        write_whole(decisions, decisions_table(found))
+    return found
+
+
+def decisions_table(found: Findings) -> str:
+    """Return the proposed labels as CSV: file, label, and why."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "label", "why"])
+    for one in found.suspects:
+        why = f"is {one.given}, looks like {one.likely} (margin {one.margin:.2f})"
+        writer.writerow([found.images.name(one.row), one.likely, why])
+    return text.getvalue()
+
+
+def _body(data, found: Findings) -> str:
+    problems = [*data.notes, *map(str, data.problems)]
+    noted = "".join(f'<p class="warning">{html.escape(text)}</p>' for text in problems)
+    suspects = [
+        (
+            one.row,
+            f"is <strong>{html.escape(one.given)}</strong>, looks like "
+            f"<strong>{html.escape(one.likely)}</strong>",
+        )
+        for one in found.suspects
+    ]
+    groups = [(row, f"group {n}") for n, group in enumerate(found.groups, 1) for row in group]
+    classes = found.images.classes
+    odd = [(row, html.escape(classes[found.images.labels[row]])) for row in found.outliers]
+    return noted + "".join(
+        _section(found.images, *section)
+        for section in (
+            (
+                "Labels to doubt",
+                "Named differently by a classifier that was trained on the others; the surest "
+                "first. Some are right, and hard.",
+                suspects,
+            ),
+            (
+                "Near-duplicates",
+                "Bursts and copies: if they show one thing, tell so with --group-by, or the "
+                "accuracy is of pictures that were as good as seen.",
+                groups,
+            ),
+            ("Outliers", "Far from all others of their class; the farthest first.", odd),
+        )
+    )
+
+
+def _section(images: ImageSet, title: str, about: str, shown: Iterable[tuple[int, str]]) -> str:
+    shown = list(shown)
+    figures = "\n".join(
+        figure(
+            images.image(row, at_least=240),
+            f"A picture of the class {images.classes[images.labels[row]]}",
+            f"{caption}<br><code>{html.escape(images.name(row))}</code>",
+        )
+        for row, caption in shown[:MOST]
+    )
+    more = f" The first {MOST} are shown." if len(shown) > MOST else ""
+    return (
+        f"<section><h2>{title}: {len(shown)}</h2><p>{about}{more}</p>"
+        f'<div class="mistakes">{figures}</div></section>'
+    )

@@ -1,0 +1,143 @@
+"""Use a model on picture files: ``tlcourse predict``."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..base.errors import CourseError
+from ..base.files import whole_file
+from ..base.paths import shown, user_path
+from ..base.progress import progress_bar
+from ..data.find import find_photos
+from ..data.photo import Problem
+from ..networks.heads import TransferModel
+from ..networks.saving import load_model
+from ..training.stream import predict_files
+
+NOT_SURE = "not sure"
+
+
+class NoPicturesError(CourseError, FileNotFoundError):
+    """Nothing to predict was found."""
+
+
+def find_model(path: str | Path) -> TransferModel:
+    """Load a model from its file, or from the folder of results that ``tlcourse train`` wrote."""
+    path = user_path(path)
+    return load_model(path / "model.safetensors" if path.is_dir() else path)
+
+
+def expand(words: Iterable[str], lines: Iterable[str] = ()) -> tuple[list[Path], list[Problem]]:
+    """Return the files that some words name: files, folders, patterns, or ``-`` for `lines`.
+
+    Returns
+    -------
+    files : list of Path
+        Of a folder, its pictures, sorted; a file that is named is kept whatever it is.
+    problems : list of Problem
+        What stands in the folders and is no picture.
+    """
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for word in words:
+        if word == "-":
+            names = [line.rstrip("\r\n") for line in lines]
+            found = [user_path(name) for name in names if name]
+        else:
+            path = user_path(word)
+            # What the shell has left, as on Windows; a file may have such a name as well.
+            matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))
+            found = [Path(match) for match in matches] or [path]
+        for path in found:
+            if path.is_dir():
+                inside, wrong = find_photos(path)
+                files += inside
+                problems += wrong
+            else:
+                files.append(path)
+    if not files:
+        wrong = f"; {problems[0]}" if problems else ""
+        raise NoPicturesError(f"there is no picture in {', '.join(words) or 'nothing'}{wrong}")
+    return files, problems
+
+
+def predict_pictures(
+    model: TransferModel,
+    files: list[Path],
+    *,
+    table: str | Path | None = None,
+    not_sure: float = 0.0,
+    device: str = "auto",
+    progress: bool = True,
+) -> list[Problem]:
+    """Print the answer for each file, or write all to a table; return what could not be read.
+
+    Parameters
+    ----------
+    table
+        A CSV file, which appears whole; ``-`` for standard output; None: a line of text each.
+    not_sure
+        The answer is `NOT_SURE` where no class has this probability.
+    """
+    bar = progress_bar(
+        total=len(files), what="predicting", unit="picture", enabled=progress and table is not None
+    )
+    with bar:
+        answers = _counted(predict_files(model, files, device=device), bar)
+        if table is None:
+            return _print(model, answers, not_sure)
+        if str(table) == "-":
+            return _write(sys.stdout, model, answers, not_sure)
+        with whole_file(table) as file:
+            text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
+            problems = _write(text, model, answers, not_sure)
+            text.detach()
+            return problems
+
+
+def _counted(answers, bar) -> Iterator:
+    for answer in answers:
+        bar.update()
+        yield answer
+
+
+def said(model: TransferModel, probabilities: np.ndarray, not_sure: float = 0.0) -> str:
+    """Return the answer: the most probable class, or `NOT_SURE`."""
+    best = int(probabilities.argmax())
+    return model.classes[best] if probabilities[best] >= not_sure else NOT_SURE
+
+
+def _print(model: TransferModel, answers: Iterator, not_sure: float) -> list[Problem]:
+    problems = []
+    for path, found in answers:
+        if isinstance(found, Problem):
+            problems.append(found)
+            print(f"Left out: {found}", file=sys.stderr)
+        else:
+            print(f"{shown(path)}: {said(model, found, not_sure)} ({found.max():.0%})", flush=True)
+    return problems
+
+
+def _write(file, model: TransferModel, answers: Iterator, not_sure: float) -> list[Problem]:
+    writer = csv.writer(file, lineterminator="\n")
+    columns = [f"p({name})" for name in model.classes]
+    writer.writerow(["file", "answer", "probability", *columns, "problem"])
+    problems = []
+    for path, found in answers:
+        if isinstance(found, Problem):
+            problems.append(found)
+            print(f"Left out: {found}", file=sys.stderr)
+            row = ["", "", *[""] * len(columns), f"{found.what}; {found.remedy}"]
+        else:
+            numbers = [f"{p:.6f}" for p in found]
+            row = [said(model, found, not_sure), f"{found.max():.6f}", *numbers, ""]
+        writer.writerow([shown(path), *row])
+    file.flush()
+    return problems

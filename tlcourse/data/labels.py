@@ -1,0 +1,102 @@
+"""Labels from a table: from the start, or decisions about some pictures; no file is moved."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import replace
+
+from ..base.paths import shown, user_path
+from .find import find_photos
+from .photo import Problem
+from .photo_checks import Photo, Records
+from .sets import DatasetError
+
+
+def read_labels(path: str | os.PathLike) -> dict[str, str]:
+    """Read a CSV file with the columns ``file`` and ``label``; others are left alone.
+
+    An empty label sets a picture aside.
+
+    Returns
+    -------
+    dict
+        Labels by path below the folder of pictures, with ``/``.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file, and the row that is wrong.
+    """
+    path = user_path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            names = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
+            if not {"file", "label"} <= set(names):
+                raise DatasetError(
+                    f"{shown(path)} has the columns {', '.join(table.fieldnames or ()) or 'none'}; "
+                    "its first row must name file and label"
+                )
+            labels: dict[str, str] = {}
+            for row in table:
+                name = (row[names["file"]] or "").strip().replace("\\", "/").removeprefix("./")
+                label = (row[names["label"]] or "").strip()
+                if labels.get(name, label) != label:
+                    raise DatasetError(
+                        f"{shown(path)}, line {table.line_num}: {name} has the labels "
+                        f"{labels[name]!r} and {label!r}; keep one"
+                    )
+                labels[name] = label
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{shown(path)} is no table that can be read: {error}") from error
+    if not labels:
+        raise DatasetError(f"{shown(path)} has no row")
+    return labels
+
+
+def label_records(records: Records, path: str | os.PathLike) -> None:
+    """Give the pictures of a folder the labels of a table, see `read_labels`.
+
+    Where pictures stand in the folder itself, the table alone says what has which label, and what
+    it does not name is left out. Otherwise the folders are the classes, and the table changes some.
+    """
+    labels = read_labels(path)
+    if any(problem.path.parent == records.folder for problem in _loose(records)):
+        _take_all(records, labels)
+    known = {shown(photo.path): photo for photo in records.photos}
+    for name in sorted(set(labels) - set(known)):
+        what = f"is named in {shown(path)}, and is not there"
+        remedy = "correct the table, or restore the file"
+        records.problems.append(Problem(records.folder / name, what, remedy))
+    found = [(label, known[name].label) for name, label in labels.items() if name in known]
+    changed = sum(bool(label) and label != before for label, before in found)
+    aside = sum(not label for label, _ in found)
+    records.photos = [
+        replace(photo, label=labels.get(name, photo.label))
+        for name, photo in known.items()
+        if labels.get(name, photo.label)
+    ]
+    records.notes.append(
+        f"labels of {shown(path)}: {changed} pictures have another label than their folder, "
+        f"{aside} are set aside"
+    )
+
+
+def _loose(records: Records) -> list[Problem]:
+    return [problem for problem in records.problems if problem.what.startswith("is a picture out")]
+
+
+def _take_all(records: Records, labels: dict[str, str]) -> None:
+    """List every picture below the folder that the table names; no folder is a class."""
+    loose = set(_loose(records))
+    records.problems = [problem for problem in records.problems if problem not in loose]
+    records.photos = []
+    for path in find_photos(records.folder)[0]:
+        name = path.relative_to(records.folder).as_posix()
+        if shown(name) in labels:
+            records.photos.append(Photo(name, ""))
+        else:
+            problem = Problem(path, "has no label in the table", "add a row, or leave it")
+            records.problems.append(problem)
+    records.splits.clear()

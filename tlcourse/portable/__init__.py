@@ -1,0 +1,1 @@
+"""Networks outside Python: ONNX files, and pages that run a network in any browser."""

@@ -1,0 +1,149 @@
+"""`tlcourse.export`, your trained model as ONNX, and as a page that runs it in any browser."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from pathlib import Path
+
+from ..networks.heads import TransferModel
+from ..widgets.assets import join_styles
+from ..widgets.teach_here import STYLES
+from .networks import ExportError, describe, model_to_onnx
+from .scripts import page_script, part_scripts, runtime_pieces
+
+FILES = ("model.onnx", "index.html")
+
+_SCRIPTS = ("zip", "album", "camera", "bars", "shelf", "exported")
+
+
+def export(
+    model: TransferModel, folder: str | Path, *, card: dict | None = None, force: bool = False
+) -> Path:
+    """Write a model as ONNX, and as one page that runs it in any browser, from disk.
+
+    `model.onnx` takes normalised pictures of shape (N, 3, size, size) and gives `logits` (N,
+    classes) and `features` (N, C, H, W), the activations below the head; its metadata say how to
+    make the input. `index.html` needs no other file and no network connection: camera, dropped
+    pictures, probabilities and, where the head is linear, a map of where the answer comes from.
+
+    Parameters
+    ----------
+    model
+        Of any strategy. It is left as it was.
+    folder
+        Made where it is not there.
+    card
+        More lines for the model's card on the page, such as {"accuracy": "0.94 on 50 pictures"}.
+    force
+        Replace `FILES` of an earlier export; other files in the folder stay.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ExportError
+        Where something stands in the way, `onnx` is not installed, or the browser's runtime
+        cannot be fetched; then `model.onnx` is there, and the page is not.
+    """
+    if not isinstance(model, TransferModel):
+        raise ExportError(
+            f"a {type(model).__name__} cannot be exported: give a model from tl.replace_head, "
+            "tl.apply or tl.load_model"
+        )
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"{folder} is a file; give a folder")
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and not force:
+        raise ExportError(
+            f"{' and '.join(there)} of an earlier export stand in {folder}, and were not touched; "
+            "give another folder, or replace them with force=True (--force)"
+        )
+    about = describe(model)
+    graph = model_to_onnx(model, about).SerializeToString()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").unlink(missing_ok=True)  # it would run the model of before
+    _write(folder / "model.onnx", graph)
+    try:
+        runtime = runtime_pieces()
+    except ExportError as error:
+        raise ExportError(
+            f"{folder / 'model.onnx'} is written, but not the page: {error}"
+        ) from error
+    _write(folder / "index.html", _page(model, about, graph, runtime, card or {}).encode())
+    return folder
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: dict) -> str:
+    linear = model.head.linear
+    head = None
+    if not model.head.hidden:
+        head = {
+            "weights": linear.weight.detach().cpu().ravel().tolist(),
+            "biases": linear.bias.detach().cpu().tolist(),
+        }
+    pieces = {**runtime, "graph": graph, "about": json.dumps(about | {"head": head}).encode()}
+    preprocess = about["preprocess"]
+    lines = {
+        "classes": ", ".join(model.classes),
+        "network": f"{model.spec.name}, up to {model.stage_names[-1]}",
+        "pictures": f"{preprocess['size']} px, the centre square, {preprocess['crop']:.3g} of the "
+        "shorter side",
+        "licence of the network": about["licence"],
+        **card,
+    }
+    rows = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(text))}</dd>"
+        for name, text in lines.items()
+    )
+    title = html.escape(" or ".join(model.classes[:3]) + (" …" if len(model.classes) > 3 else ""))
+    scripts = [page_script(*(f"teach/{name}.js" for name in _SCRIPTS)), *part_scripts(pieces)]
+    return _PAGE.format(
+        title=title,
+        style=join_styles(*STYLES),
+        card=rows,
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+    )
+
+
+# Nothing in the page may reach outside it, whatever a class or a file is called.
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:;
+ media-src blob: mediastream:; style-src 'unsafe-inline'; worker-src blob:; connect-src data: blob:;
+ script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{title}?</title>
+<style>
+{style}
+:root {{ color-scheme: light dark; background: light-dark(#fff, #101317);
+  color: light-dark(#1b1f24, #e6e8eb); font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ margin: 0 auto; max-width: 46rem; padding: 1rem; }}
+h1 {{ font-size: 1.7rem; line-height: 1.2; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.1rem; }}
+#model > .tlw {{ border: 0; margin: 0; padding: 0; background: none; }}
+dl {{ display: grid; grid-template-columns: minmax(0, auto) minmax(0, 1fr); gap: 0.2rem 1rem; }}
+dt {{ color: light-dark(#57606a, #a3abb5); }}
+dd {{ margin: 0; overflow-wrap: anywhere; }}
+</style></head>
+<body><main><h1>{title}?</h1>
+<div id="model"><noscript>This page needs JavaScript: the model runs in it.</noscript></div>
+<section><h2>The model</h2><dl>{card}</dl>
+<p>It answers with one of its classes whatever it is shown. Nothing that you show it leaves this
+machine.</p></section></main>
+{scripts}
+</body></html>
+"""

@@ -1,0 +1,84 @@
+"""What a page without a kernel is made of: its script, and the network in pieces."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+
+import numpy as np
+
+from ..networks.backbones import Backbone
+from ..widgets.assets import join_scripts
+from ..widgets.teach_here import ENGINE, PIXELS
+from .assets import packed, runtime_files
+from .networks import split_network
+
+PART = 1_500_000
+"""Characters of one script: small enough for a bar that moves."""
+
+
+def page_script(*names: str) -> str:
+    """The engine and some more files of the widgets' folder as one classic script.
+
+    Pages that are opened from disk may not load modules.
+    """
+    worker = _tight(join_scripts(*PIXELS, "teach/worker.js"))
+    rest = _tight(join_scripts(*ENGINE, *names))
+    return f"(() => {{\n'use strict';\nconst WORKER = {json.dumps(worker)};\n{rest}\n}})();\n"
+
+
+def _tight(script: str) -> str:
+    """Leave out indentation and lines that are comments: a third of the text."""
+    lines = (line.strip() for line in re.sub(r"^/\*.*?\*/\n", "", script, flags=re.S).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def network_pieces(backbone: Backbone, size: int) -> dict[str, bytes]:
+    """All that the page's engine needs, by the names that it knows.
+
+    Parameters
+    ----------
+    backbone
+        A pretrained network with its 1000-way classifier.
+    size
+        Side of the pictures in pixels.
+    """
+    split = split_network(backbone, size)
+    about = {
+        "backbone": backbone.spec.name,
+        "licence": backbone.spec.licence,
+        "preprocess": asdict(backbone.spec.preprocess.at(size)),
+        "tensors": split["tensors"],
+        "imagenet": list(backbone.classes),
+    }
+    return {
+        **runtime_pieces(),
+        "graph": split["graph"],
+        "weights": _little(split["weights"]),
+        "classifier": _little(split["classifier"]),
+        "about": json.dumps(about).encode(),
+    }
+
+
+def runtime_pieces() -> dict[str, bytes]:
+    """ONNX Runtime's files by the names that the page's engine knows."""
+    names = {"min.js": "script", ".mjs": "mjs", ".wasm": "wasm"}
+    return {
+        next(piece for end, piece in names.items() if name.endswith(end)): data
+        for name, data in runtime_files().items()
+    }
+
+
+def part_scripts(pieces: dict[str, bytes]) -> list[str]:
+    """Scripts that hand the pieces to the page, one after the other."""
+    scripts = []
+    for name, data in pieces.items():
+        text = packed(data)
+        for start in range(0, len(text), PART):
+            scripts.append(f'teachPart("{name}","{text[start : start + PART]}");')
+    return scripts
+
+
+def _little(values: np.ndarray) -> bytes:
+    return values.astype(values.dtype.newbyteorder("<")).tobytes()

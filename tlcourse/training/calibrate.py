@@ -1,0 +1,117 @@
+"""How far probabilities can be believed: a temperature for the softmax, and when to be not sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ..base.process import pick_device
+from ..data.sets import ImageSet
+from ..networks.freezing import frozen_prefix
+from ..networks.heads import TransferModel
+from .batches import open_batches
+from .evaluate import Evaluation, logits_of
+
+TEMPERATURES = (0.2, 5.0)
+"""Bounds: few pictures, all named rightly, would have any model sure of everything."""
+LEAST = 10
+"""Pictures below which nothing is scaled: they tell too little."""
+
+
+def calibrate(
+    model: TransferModel, images: ImageSet, *, device: str = "auto", progress: bool = False
+) -> float:
+    """Scale a model's probabilities to what it reaches on pictures that it has not learnt from.
+
+    One number divides the logits (temperature scaling, Guo et al. 2017): answers stay the same,
+    and the probabilities become right on average. It is kept in the model and saved with it.
+
+    Parameters
+    ----------
+    images
+        Validation pictures; with fewer than `LEAST` the model is left as it is.
+
+    Returns
+    -------
+    float
+        The temperature: above 1 where the model was too sure of itself.
+    """
+    if len(images) < LEAST:
+        return model.temperature
+    device = pick_device(device)
+    prefix = frozen_prefix(model)
+    cut = prefix[-1] if prefix else None
+    source, part = open_batches(model.to(device), images, cut, device, progress)
+    logits = logits_of(part, source, 64).double()
+    model.temperature = best_temperature(logits, torch.as_tensor(images.labels))
+    return model.temperature
+
+
+def best_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """The temperature in `TEMPERATURES` with the least cross-entropy, to 1 %.
+
+    Parameters
+    ----------
+    logits
+        float (N, classes).
+    labels
+        int64 (N,).
+    """
+    low, high = np.log(TEMPERATURES)
+    grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / 0.01))))
+    losses = [float(F.cross_entropy(logits / t, labels)) for t in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What it costs to answer only where the first choice has at least some probability.
+
+    Attributes
+    ----------
+    probability : float
+    answered : float
+        Share of the pictures that get an answer.
+    accuracy : float
+        Of these answers; NaN where there are none.
+    """
+
+    probability: float
+    answered: float
+    accuracy: float
+
+
+def thresholds(
+    evaluation: Evaluation, probabilities: tuple[float, ...] = (0.0, 0.6, 0.8, 0.9, 0.95)
+) -> list[Threshold]:
+    """Tell for some thresholds how many pictures are answered, and how many of these rightly."""
+    sure = evaluation.probabilities.max(1)
+    right = evaluation.predictions == evaluation.labels
+    rows = []
+    for probability in probabilities:
+        kept = sure >= probability
+        accuracy = float(right[kept].mean()) if kept.any() else float("nan")
+        rows.append(Threshold(probability, float(kept.mean()), accuracy))
+    return rows
+
+
+def reliability(evaluation: Evaluation, bins: int = 10) -> list[tuple[float, float, int]]:
+    """Compare the probability of the first choice with how often it is right.
+
+    Returns
+    -------
+    list of (float, float, int)
+        Mean probability, accuracy and number of pictures of each bin that has any; bins are of
+        equal width.
+    """
+    sure = evaluation.probabilities.max(1)
+    right = evaluation.predictions == evaluation.labels
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    return [
+        (float(sure[place == b].mean()), float(right[place == b].mean()), int((place == b).sum()))
+        for b in range(bins)
+        if (place == b).any()
+    ]

@@ -1,0 +1,98 @@
+"""The best weights of a run so far; an error leaves the model none the worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import torch
+from torch import nn
+
+from ..base.errors import TrainingError
+from ..networks.heads import TransferModel
+
+
+class Best:
+    """The weights of the best epoch so far; before there is one, those from before the run.
+
+    Attributes
+    ----------
+    epoch : int
+        Of the weights; 0 for those from before.
+    judge : callable, optional
+        Measures the model as it is on the validation pictures; returns columns of the history.
+    """
+
+    def __init__(self, model: TransferModel):
+        self.epoch, self.judge, self._score = 0, None, None
+        self._state = self._before = _copy(model)
+
+    def consider(self, model: TransferModel, row: dict) -> None:
+        """Keep the weights where this epoch, a row of the history, was the best so far."""
+        score = _score(row)
+        if self._score is None or score > self._score:
+            self.epoch, self._score = row["epoch"], score
+            self._state = _copy(model)
+
+    def restore(self, model: TransferModel) -> int:
+        """Put the weights back, and return their epoch (0: before the run)."""
+        model.load_state_dict(self._state)
+        return self.epoch
+
+    def restore_after_error(self, model: TransferModel) -> None:
+        """Put the weights back, or those from before the run where these were better."""
+        if self.epoch and self.judge is not None:
+            model.load_state_dict(self._before)
+            with suppress(Exception):  # what ended the run may stand in the way here too
+                if _score({"epoch": 0, **self.judge()}) >= self._score:
+                    self.epoch, self._state = 0, self._before
+        self.restore(model)
+
+
+def _score(row: dict) -> tuple:
+    if row["validation_accuracy"] is None:  # then the last one is the best
+        return (row["epoch"],)
+    return (row["validation_accuracy"], -row["validation_loss"])
+
+
+@contextmanager
+def kept(model: TransferModel) -> Iterator[Best]:
+    """Leave the model as it was, with the best weights so far, where the block ends in an error.
+
+    Its mode, picture size and frozen stages are then those from before.
+    """
+    best = Best(model)
+    size, temperature = model.image_size, model.temperature
+    model.temperature = 1.0  # it was measured for the weights before
+    modes = [(module, module.training) for module in model.modules()]
+    frozen = [(stage, stage.frozen, stage.batch_norm) for stage in model.stages]
+    gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        yield best
+    except BaseException:
+        best.restore_after_error(model)
+        if not best.epoch:  # else the weights are for the pictures of this run
+            model.image_size, model.temperature = size, temperature
+        for stage, was_frozen, batch_norm in frozen:
+            stage.frozen, stage.batch_norm = was_frozen, batch_norm
+        for parameter, gradient in gradients:
+            parameter.requires_grad_(gradient)
+        for module, training in modes:
+            module.training = training
+        raise
+
+
+def refuse_diverged(model: nn.Module, loss: float, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse to go on with a loss, or weights, that are no numbers."""
+    if math.isfinite(loss) and all(bool(v.isfinite().all()) for v in model.state_dict().values()):
+        return
+    rates = sorted({f"{group['max_lr']:g}" for group in optimizer.param_groups})
+    raise TrainingError(
+        f"the loss is no longer a number; the learning rate ({', '.join(rates)}) is too high: "
+        "try a tenth of it. The model has the best weights there were"
+    )
+
+
+def _copy(model: TransferModel) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}

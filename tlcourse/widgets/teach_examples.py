@@ -1,0 +1,62 @@
+"""Drawn pictures for a page without a camera: a fair set, and a trap."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from PIL import Image
+
+from ..data.drawn.pets import CLASSES, draw_pet
+
+SIDE = 192
+PLACES = (3, 8)
+"""Seeds of the two places of the trap."""
+
+
+def examples(per_class: int = 8, tries: int = 6) -> dict:
+    """Sets of drawn pets, ready for JSON, by name: `pets` and `backgrounds`.
+
+    In `backgrounds` each class stands in a place of its own; the pictures to ask about have the
+    places swapped, so that it shows what was learnt.
+
+    Returns
+    -------
+    dict
+        Of each set `about`, `classes` (pictures by class) and `ask` (dicts of `name`, `picture`);
+        pictures are JPEG files in base64.
+    """
+    new = per_class + 1
+    return {
+        "pets": {
+            "about": "Trained. Ask about the pictures below, show it your own, or break it.",
+            "classes": {
+                name: [_jpeg(draw_pet(label, i, size=SIDE)) for i in range(per_class)]
+                for label, name in enumerate(CLASSES)
+            },
+            "ask": [_ask(i % 3, new + i // 3) for i in range(tries)],
+        },
+        "backgrounds": {
+            "about": "Trained: each pet always sat in the same place. The pictures to ask about "
+            "have the places swapped. What did it learn, the pet or the place?",
+            "classes": {
+                CLASSES[label]: [
+                    _jpeg(draw_pet(label, i, size=SIDE, place=PLACES[label]))
+                    for i in range(per_class)
+                ]
+                for label in (0, 1)
+            },
+            "ask": [_ask(i % 2, new + i // 2, PLACES[1 - i % 2]) for i in range(tries)],
+        },
+    }
+
+
+def _ask(label: int, index: int, place: int | None = None) -> dict:
+    picture = draw_pet(label, index, size=SIDE, place=place)
+    return {"name": f"a picture of {CLASSES[label]}", "picture": _jpeg(picture)}
+
+
+def _jpeg(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
