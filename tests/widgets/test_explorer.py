@@ -178,7 +178,7 @@ def test_without_pictures_it_trains_on_a_data_set_that_needs_no_download(tiny):
     choose(shown, per_class=2)
     shown.train()
     shown.wait(200)
-    assert shown.message == "" and shown.trained.classes == ("Tigger", "Misty", "neither")
+    assert shown.message == "" and shown.trained.classes == ("tigger", "misty", "neither")
     shown.choice = {**shown.choice, "dataset": "ants_bees"}
     assert not shown.can_train
     shown.train()
