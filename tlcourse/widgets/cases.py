@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from ..base.errors import CourseError
+from ..networks.zoo import load_backbone
 from ..results.cases import LARGE, SIMILAR
 from ..results.compare import summarise
 from ..results.regrets import load_regrets
@@ -22,15 +24,11 @@ class CaseMapError(CourseError, ValueError):
     """Points or regions that cannot be drawn."""
 
 
+@functools.cache
 def early_cut() -> str:
-    """The middle one of the cuts that were measured; the linear probe where none was."""
-    try:
-        strategies = {row["strategy"] for row in load_results()}
-    except ResultsError:
-        return "linear_probe"
-    cuts = {name for name in strategies if name.startswith("cut_")}
-    ordered = sorted(cuts, key=lambda name: (len(name), name))
-    return ordered[len(ordered) // 2] if ordered else "linear_probe"
+    """The strategy that cuts the default network in its middle."""
+    stages = load_backbone(weights=None).stage_names
+    return f"cut_{stages[(len(stages) + 1) // 2]}"
 
 
 def four_cases(per_class: float = PER_CLASS, similarity: float = SIMILARITY) -> list[dict]:
