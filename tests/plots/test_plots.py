@@ -62,7 +62,7 @@ CELLS = [
     {"strategy": s, "train_per_class": n, "mean": m, "low": m - 0.1, "high": m + 0.05, "n": 5}
     for s, n, m in (("frozen", 10, 0.8), ("frozen", 50, 0.85), ("all", 10, 0.7), ("all", 50, 0.9))
 ]
-PLACE = {"name": "a$x$", "size": 30, "similarity": 0.5, "similarity_error": 0.2}
+PLACE = {"name": "a$x$", "per_class": 30, "similarity": 0.5, "similarity_error": 0.2}
 FIGURES = {
     "heat_map": lambda: plots.heat_map(CELLS, ["frozen", "all", "never"], [10, 50], row_label="r"),
     "depth_curves": lambda: plots.depth_curves(CELLS, ["frozen", "all", "never"], [10, 50, 90]),
@@ -81,7 +81,7 @@ FIGURES = {
     "filters": lambda: plots.filters(torch.randn(5, 3, 3, 3)),
     "parameter_bars": lambda: plots.parameter_bars(COUNT),
     "network_diagram": lambda: plots.network_diagram(PARTS),
-    "case_map": lambda: plots.case_map([PLACE, PLACE | {"name": "b", "size": 900}], title="t"),
+    "case_map": lambda: plots.case_map([PLACE, PLACE | {"name": "b", "per_class": 900}], title="t"),
 }
 
 
@@ -234,7 +234,7 @@ def test_thumbnail_takes_what_pictures_come_as(image, shape):
     [
         (lambda: plots.picture_grid([]), "no pictures"),
         (lambda: plots.picture_grid([np.zeros((2, 2))], ["a", "b"]), "2 titles"),
-        (lambda: plots.thumbnail(torch.randn(3, 8, 8) - 5), "normalised tensor"),
+        (lambda: plots.thumbnail(torch.randn(3, 8, 8) - 5), "was normalised"),
         (lambda: plots.thumbnail(np.full((4, 4), np.nan)), "0 to 1"),
         (lambda: plots.thumbnail(np.zeros(4)), "shape"),
         (lambda: plots.spread({}), "no results"),
@@ -312,9 +312,9 @@ def test_depth_curves_draw_no_point_that_was_not_measured():
 
 
 def test_bars_of_the_case_map_end_at_one_and_do_not_hide_each_other():
-    point = {"size": 20, "similarity": 0.8, "similarity_error": 0.4}
+    point = {"per_class": 20, "similarity": 0.8, "similarity_error": 0.4}
     places = [point | {"name": "a"}, point | {"name": "b"}, point | {"name": "c"}]
-    places.append({"name": "d", "size": 20, "similarity": 0.0, "similarity_error": 0.1})
+    places.append({"name": "d", "per_class": 20, "similarity": 0.0, "similarity_error": 0.1})
     axes = plots.case_map(places).axes[0]
     bars = [container.lines[2][0].get_segments()[0] for container in axes.containers]
     across = [bar[0][0] for bar in bars]

@@ -275,4 +275,4 @@ def _warn(records, problems, most=20):
         lines.append(f"  ... and {len(problems) - most} more, see the problems of the data set")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     text = f"{shown(records.folder)}: {count}; the files are left as they are\n" + "\n".join(lines)
-    warnings.warn(text, BadFilesWarning, stacklevel=4)
+    warnings.warn(text, BadFilesWarning, stacklevel=5)
