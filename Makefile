@@ -1,4 +1,5 @@
 # make lab        install if needed, then open lesson 00 in JupyterLab
+# make check      lint, the shape of the package, and the quick unit tests
 # make test       install if needed, then run every check
 # make test-gpu   the checks that need a CUDA device
 # make course     execute all lessons headless into build/course/, with a summary table
@@ -43,13 +44,19 @@ endif
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 2000
 
-.PHONY: help lab test test-gpu course lessons book serve-book demo wall bench format clean
+.PHONY: help lab check test test-gpu course lessons book serve-book demo wall bench format clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
 
 lab: $(VENV)/.lab$(CPU_STAMP)
 	$(BIN)/tlcourse lab $(LAB_ARGS)
+
+check: $(VENV)/.test$(CPU_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" \
+		tests/test_house.py tests/base tests/results tests/study
 
 test: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check .
