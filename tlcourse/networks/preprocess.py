@@ -107,10 +107,15 @@ class Preprocess:
         """Turn an RGB picture into a normalised float32 tensor of shape (3, size, size)."""
         return self.normalise(torch.from_numpy(self.pixels(image).copy()).permute(2, 0, 1))
 
-    def fingerprint(self) -> dict:
-        """Everything that the numbers depend on, ready for JSON."""
+    def as_json(self) -> dict:
+        """All that it takes to make the numbers elsewhere, ready for JSON."""
         values = asdict(self)
         del values["takes"]
+        return values
+
+    def fingerprint(self) -> dict:
+        """Everything that the numbers depend on, ready for JSON."""
+        values = self.as_json()
         # Caches of before there were such weights keep their names.
         for name, usual in (("channels", "RGB"), ("scale", 255)):
             if values[name] == usual:

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import warnings
-from dataclasses import asdict
 from types import ModuleType
 
 import numpy as np
@@ -114,11 +113,12 @@ def describe(model: TransferModel) -> dict:
     preprocess = model.spec.preprocess.at(model.image_size)
     return {
         "classes": list(model.classes),
-        "preprocess": asdict(preprocess),
+        "preprocess": preprocess.as_json(),
         "input": (
-            "RGB, upright (EXIF), transparent parts white; the centre square of `crop` times the "
-            "shorter side, resized to `size` with Pillow's `interpolation`; divided by 255, minus "
-            "`mean`, divided by `std`; float32 of shape (N, 3, size, size)"
+            "upright (EXIF), transparent parts white; the centre square of `crop` times the "
+            "shorter side, resized to `size` with Pillow's `interpolation`; in the order of "
+            "`channels`, divided by `scale`, minus `mean`, divided by `std`; float32 of shape "
+            "(N, 3, size, size)"
         ),
         "output": "logits; softmax over axis 1 gives probabilities, in the order of `classes`",
         "backbone": model.spec.name,

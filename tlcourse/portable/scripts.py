@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def network_pieces(backbone: Backbone, size: int) -> dict[str, bytes]:
     about = {
         "backbone": backbone.spec.name,
         "licence": backbone.spec.licence,
-        "preprocess": asdict(backbone.spec.preprocess.at(size)),
+        "preprocess": backbone.spec.preprocess.at(size).as_json(),
         "tensors": split["tensors"],
         "imagenet": list(backbone.classes),
     }

@@ -7,7 +7,6 @@ book's site and in exported pages it runs in the browser (`tlcourse.portable`).
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from functools import cache
 
 import numpy as np
@@ -71,7 +70,7 @@ class TeachHere(CourseWidget):
         self._given = self._network = (self._given or load_backbone()).eval()
         about = {
             "backbone": self._given.spec.name,
-            "preprocess": asdict(self._given.spec.preprocess.at(SIZE)),
+            "preprocess": self._given.spec.preprocess.at(SIZE).as_json(),
             "imagenet": list(self._given.classes),
         }
         return {"about": about}, [classifier_numbers(self._given).tobytes()]

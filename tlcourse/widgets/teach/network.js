@@ -86,7 +86,8 @@ export class Network {
   }
 
   async look(blob) {
-    const { size, mean, std } = this.about.preprocess;
+    const { size, mean, std, channels, scale } = this.about.preprocess;
+    const from = channels === 'BGR' ? [2, 1, 0] : [0, 1, 2];
     const begun = performance.now();
     const { pixels } = await pixelsOf(blob, this.about.preprocess);
     const decoded = performance.now();
@@ -94,7 +95,7 @@ export class Network {
     const input = new Float32Array(3 * area);
     for (let c = 0; c < 3; c += 1) {
       for (let i = 0; i < area; i += 1) {
-        input[c * area + i] = (Math.fround(pixels[3 * i + c] / 255) - mean[c]) / std[c];
+        input[c * area + i] = (Math.fround(pixels[3 * i + from[c]] / scale) - mean[c]) / std[c];
       }
     }
     const tensor = new ort.Tensor("float32", input, [1, 3, size, size]);
