@@ -353,7 +353,7 @@ def test_a_huge_folder_without_training_pictures_is_refused_in_words(tmp_path, p
     monkeypatch.setattr("tlcourse.advice.pictures.MOST_FILES", 5)
     (tmp_path / "all" / "train").mkdir(parents=True)
     photos.rename(tmp_path / "all" / "test")
-    with pytest.raises(DatasetError, match="none to train"):
+    with pytest.raises(DatasetError, match="single class"):
         read_data(tmp_path / "all")
 
 

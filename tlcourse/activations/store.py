@@ -48,7 +48,7 @@ USUAL_SHARDS = 128
 # deviations: other processors and versions take sums in another order (1e-6 to 1e-5 is usual).
 PROBE_TOLERANCE = 1e-4
 # Temporary files vanish where somebody removes the folder by hand; then the shard is written again.
-TRIES = 5
+TRIES = 20
 
 
 class Store:
@@ -231,7 +231,7 @@ def folder_name(meaning: dict) -> str:
     """The name of a folder: its first words for people, its last the key."""
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
-    network = meaning["network"].replace("/", "-")  # "timm/resnet50" is one folder
+    network = str(meaning["network"]).replace("/", "-")  # "timm/resnet50" is one folder
     return f"{network}-{meaning['cut']}-{meaning['preprocessing']['size']}px-{key}"
 
 

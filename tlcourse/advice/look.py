@@ -151,7 +151,8 @@ def confident_learning(
 
     A picture is counted for a class when its probability reaches the mean of the pictures that have
     that label, so that a class of which the classifier is seldom sure is judged by its own measure.
-    Those counted for another class than their own are suspect.
+    Those counted for another class than their own are suspect, and so are those for which another
+    class is the most probable: where classes lie apart, the measures are high, and few reach them.
 
     Parameters
     ----------
@@ -178,7 +179,7 @@ def confident_learning(
     others[everyone, own] = -1.0
     likely = others.argmax(1)
     margins = probabilities[everyone, own] - others.max(1)
-    wrong = np.flatnonzero(counted != own)
+    wrong = np.flatnonzero((counted != own) | (margins < 0))
     return wrong[np.argsort(margins[wrong], kind="stable")], likely, margins
 
 

@@ -36,7 +36,7 @@ q1 = Exercise(
         "`model.train()` must not undo it, which is what the default of `batch_norm=` is for.",
     ],
     solution="""
-def freeze_early(model: Any) -> str | None:
+def freeze_early(model):
     return tl.freeze(model, through="stage5")
 """,
     explanation="`through=` counts the stage that it names. The parameters of these stages take no "
@@ -57,7 +57,7 @@ q2 = Exercise(
         "Every parameter carries a flag that says whether it takes a gradient.",
     ],
     solution="""
-def to_train(model: Any) -> str | None:
+def to_train(model):
     return [p for p in model.parameters() if p.requires_grad]
 """,
     explanation="The flag is asked of each tensor, so it does not matter how the model was frozen: "

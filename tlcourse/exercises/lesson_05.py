@@ -40,8 +40,8 @@ def _mine(answer: Any) -> str | None:
         return f"hidden={mine.hidden}: what goes on top should be one layer of 64 units."
     if mine.batch_norm != "frozen":
         return "The statistics of batch norm would follow the batches. They should be left alone."
-    if mine.lr_decay != 1 or mine.gradual or mine.probe_first:
-        return "It does more than was asked: rates by stage, gradual thawing, or a phase before."
+    if mine.lr_decay != 1 or mine.gradual or mine.augment:
+        return "It does more than was asked: rates by stage, gradual thawing, or augmentation."
     return None
 
 
@@ -263,17 +263,17 @@ q5 = Exercise(
     "of the head.",
     hints=[
         "Two strategies of the course do this, and `tl.apply` builds a model from a strategy.",
-        "Strategies that train the last k stages are called `last_<k>` and `reinit_<k>`. What "
-        "decides about the first weights of a head?",
+        "Stages with random weights always let batch norm adapt, pretrained ones only with "
+        '`batch_norm="adapt"`. And what decides about the first weights of a head?',
     ],
     solution="""
 def fair_pair(backbone, classes, seed):
-    first = tl.apply("last_2", backbone, classes, seed=seed)
-    second = tl.apply("reinit_2", backbone, classes, seed=seed)
-    return first, second
+    first = tl.Strategy("copied", trained=2, batch_norm="adapt")
+    second = tl.Strategy("fresh", trained=2, reinitialised=2)
+    return tuple(tl.apply(s, backbone, classes, seed=seed) for s in (first, second))
 """,
-    explanation="The two strategies agree in all but `reinitialised`. `tl.apply` copies the "
-    "backbone, and the same seed gives the same first head.",
+    explanation="The two strategies agree in all but `reinitialised`, batch norm included. "
+    "`tl.apply` copies the backbone, and the same seed gives the same first head.",
     names=("fair_pair",),
     setup="import tlcourse as tl",
     check=pair_is_fair,

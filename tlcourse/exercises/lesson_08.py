@@ -59,7 +59,7 @@ def _broken(answer: Any) -> str | None:
     number = expect_number(answer, "`broken_at`", low=0)
     rate = next((r for r in RATES if math.isclose(r, number, rel_tol=1e-6)), None)
     if rate is None:
-        return f"{number:g} is not one of the rates: {', '.join(f'{r:g}' for r in RATES)}."
+        return f"{number:g} is not one of the rates in `ex.RATES`."
     guess = math.log(3)
     for lower in RATES[: RATES.index(rate)]:
         if _loss(lower) > guess:
