@@ -80,7 +80,8 @@ def test_it_trains_with_a_moving_curve_and_stops(notebook, page):
     view = page.locator(".tlw").first
     before = notebook.python("tl.fingerprint(model)")
     view.get_by_role("button", name="Train", exact=True).click()
-    view.locator("polyline.validation").wait_for(timeout=60_000)
+    # A curve that is flat so far has no height, which Playwright takes for hidden.
+    view.locator("polyline.validation").wait_for(state="attached", timeout=60_000)
     points = "document.querySelector('polyline.validation').getAttribute('points')"
     first = page.evaluate(points)
     page.wait_for_function(f"first => {points}.length > first.length", arg=first)
@@ -105,7 +106,8 @@ def test_it_trains_with_a_moving_curve_and_stops(notebook, page):
 def test_a_kernel_that_dies_while_training_leaves_a_message(notebook, page):
     view = page.locator(".tlw").first
     view.get_by_role("button", name="Train", exact=True).click()
-    view.locator("polyline.validation").wait_for(timeout=60_000)
+    # A curve that is flat so far has no height, which Playwright takes for hidden.
+    view.locator("polyline.validation").wait_for(state="attached", timeout=60_000)
     notebook.ask(
         "panel.sessionContext.session.kernel.requestExecute("
         "{code: 'import os; os._exit(1)', silent: true}).done.catch(() => {});"

@@ -27,6 +27,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "04.q4": {"10000 -> ": "one percent of rounding is allowed", "112 -> ": "so it is here"},
     "04.q5": {"atol=0.0001) -> ": _ROUNDING, "0.0001 -> ": _ROUNDING},
+    "05.q1": {"batch_norm='frozen') -> ": "it is the default"},
     "05.q4": {"zip(a, b, strict=True) -> ": _STRICT, "True -> False": _STRICT},
     "06.q1": {
         "prefix(stage).eval() -> ": "the network is handed over in eval mode",

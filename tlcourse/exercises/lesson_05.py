@@ -268,9 +268,10 @@ q5 = Exercise(
     ],
     solution="""
 def fair_pair(backbone, classes, seed):
-    first = tl.Strategy("copied", trained=2, batch_norm="adapt")
-    second = tl.Strategy("fresh", trained=2, reinitialised=2)
-    return tuple(tl.apply(s, backbone, classes, seed=seed) for s in (first, second))
+    copied = tl.Strategy("copied", trained=2, batch_norm="adapt")
+    first = tl.apply(copied, backbone, classes, seed=seed)
+    second = tl.apply("reinit_2", backbone, classes, seed=seed)
+    return first, second
 """,
     explanation="The two strategies agree in all but `reinitialised`, batch norm included. "
     "`tl.apply` copies the backbone, and the same seed gives the same first head.",

@@ -10,11 +10,12 @@ from .cases import advice_evidence, case_map
 from .networks import STATES, filters, network_diagram, parameter_bars
 from .pictures import mistaken, mistakes, picture_grid, top5
 from .results import depth_curves, heat_map
-from .style import PlotError, png, show, thumbnail
+from .style import PALETTE, PlotError, in_style, png, show, thumbnail
 from .training import confusion_matrix, history_curves, reliability_diagram, spread
 from .wall import mean_places, wall_page
 
 __all__ = [
+    "PALETTE",
     "STATES",
     "PlotError",
     "advice_evidence",
@@ -24,6 +25,7 @@ __all__ = [
     "filters",
     "heat_map",
     "history_curves",
+    "in_style",
     "mean_places",
     "mistaken",
     "mistakes",
