@@ -248,6 +248,8 @@ def alternative_text(nb):
     """Every picture has words that stand for it: those of code, of markdown and of HTML."""
     for i, cell in nb.code:
         for output in cell.get("outputs", []):
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                continue  # the picture stands in where the widget, which has words, is not drawn
             for kind in output.get("data", {}):
                 alt = output.get("metadata", {}).get(kind, {})
                 if kind.startswith("image/") and not (isinstance(alt, dict) and alt.get("alt")):
