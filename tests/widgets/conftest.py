@@ -53,8 +53,11 @@ def _all_choices(network, count, seed=0):
         depth = rng.randrange(len(names) + 1)
         frozen = names[:depth] if rng.random() < 0.6 else [n for n in names if rng.random() < 0.5]
         adapting = [n for n in names if n not in frozen]
-        if rng.random() < 0.3:
+        manner = rng.random()
+        if manner < 0.3:
             adapting = [n for n in names if rng.random() < 0.5]
+        elif manner < 0.6:
+            adapting = []
         yield {
             "frozen": frozen,
             "adapting": adapting,

@@ -1,8 +1,13 @@
 """The figures of the freeze explorer: against hand counts, against PyTorch, and in JavaScript."""
 
-import pytest
+from collections import OrderedDict
 
-from tlcourse.widgets import costs
+import pytest
+from torch import nn
+
+from tlcourse.networks.backbones import StagedNetwork
+from tlcourse.strategies.strategy import get_strategy
+from tlcourse.widgets import costs, measure
 
 STAGES = [
     {"name": "stem", "parameters": 100, "batch_norm": True, "macs": 1000, "output": [4, 8, 8]}
@@ -12,8 +17,23 @@ STAGES = [
     {"name": "stage2", "parameters": 600, "batch_norm": True, "macs": 2000, "output": [16, 2, 2]}
     | {"kept": 300, "entry": 1000},
 ]
+
+
+def staged(weights):
+    """What a network of these stages has to say of itself to strategies."""
+    network = StagedNetwork()
+    network.weights, network.spec = weights, None
+    network.stages = nn.Sequential(OrderedDict((s["name"], nn.Identity()) for s in STAGES))
+    return network
+
+
+def toy(weights="imagenet"):
+    return NETWORK | {"weights": weights, "strategies": measure.named_choices(staged(weights))}
+
+
 NETWORK = {"name": "toy", "weights": "imagenet", "size": 32, "stages": STAGES, "classes": 2}
 NETWORK["speed"] = {"forward": 0.001, "backward": 0.002, "device": "cpu"}
+NETWORK = toy()
 
 
 def choose(**changes):
@@ -60,14 +80,17 @@ def test_hidden_units_and_a_cut_by_hand():
     ("changes", "name"),
     [
         ({}, "linear_probe"),
-        ({"frozen": ["stem", "stage1"], "adapting": ["stage2"]}, "last_1"),
+        ({"frozen": ["stem", "stage1"]}, "last_1"),
+        ({"frozen": ["stem", "stage1"], "adapting": ["stage2"]}, None),
         ({"frozen": ["stem"], "adapting": ["stage2"], "start": "random"}, "reinit_2"),
-        ({"frozen": [], "adapting": ["stem", "stage2"]}, "finetune_all"),
+        ({"frozen": []}, "finetune_all"),
+        ({"frozen": [], "adapting": ["stem", "stage2"]}, "finetune_naive"),
+        ({"frozen": [], "adapting": ["stage2"]}, None),
         ({"frozen": [], "adapting": ["stem", "stage2"], "start": "random"}, "scratch"),
         ({"kept": 1}, "cut_stem"),
         ({"kept": 2, "hidden": 256}, "hidden_1"),
         ({"hidden": 256}, "extended_frozen"),
-        ({"hidden": 256, "frozen": [], "adapting": ["stem", "stage2"]}, "extended_updated"),
+        ({"hidden": 256, "frozen": []}, "extended_updated"),
         ({"hidden": 64}, None),
         ({"adapting": ["stem"]}, None),
         ({"frozen": ["stage2"], "adapting": ["stem"]}, None),
@@ -78,19 +101,14 @@ def test_names_of_the_measured_strategies(changes, name):
     assert costs.strategy_name(NETWORK, choose(**changes)) == name
 
 
-def test_every_name_is_a_strategy_of_the_course(tiny, all_choices):
-    from tlcourse.strategies import strategy as strategies
-
-    assert strategies.HIDDEN == (costs.MEASURED_HIDDEN,)
-    names = [stage["name"] for stage in STAGES]
-    network = type("Network", (), {"stage_names": tuple(names), "spec": tiny.spec})()
-    network.stage_index = names.index
+def test_every_name_is_found_and_is_a_strategy_of_the_course(all_choices):
     for weights in ("imagenet", None):
-        toy = NETWORK | {"weights": weights}
-        found = {costs.strategy_name(toy, c) for c in all_choices(toy, 2000)} - {None}
-        assert len(found) > (9 if weights else 3)
-        for name in found:
-            strategies.get_strategy(name, network)
+        network = toy(weights)
+        names = {entry["name"] for entry in network["strategies"]}
+        found = {costs.strategy_name(network, c) for c in all_choices(network, 4000)} - {None}
+        assert found == names and len(names) > (9 if weights else 3)
+        for name in names:
+            get_strategy(name, staged(weights))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +153,7 @@ def test_javascript_computes_the_same(described, javascript, all_choices):
     cases = []
     for network in (
         NETWORK,
-        NETWORK | {"weights": None, "speed": None},
+        toy(None) | {"speed": None},
         *(n for _, n in described),
     ):
         cases += [[network, choice, measured] for choice in all_choices(network, 500)]

@@ -3,7 +3,6 @@
 
 const OPTIMIZER_BYTES = 12;
 const FLOAT_BYTES = 4;
-const MEASURED_HIDDEN = 256;
 
 const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
 
@@ -115,34 +114,26 @@ export function findWarnings(network, choice) {
   return found;
 }
 
+// Thawed stages from other weights: pretrained batch norm stays still, random batch norm must adapt.
+export function beginAt(choice, start, network) {
+  choice.start = start;
+  choice.adapting = start === "pretrained" ? [] :
+    network.stages.map((stage) => stage.name).filter((name) => !choice.frozen.includes(name));
+}
+
 export function strategyName(network, choice) {
   const facts = stageFacts(network, choice);
-  for (const { name, batch_norm } of facts.kept) {
-    if (batch_norm && choice.frozen.includes(name) === choice.adapting.includes(name)) return null;
-  }
-  const count = network.stages.length;
-  const removed = count - choice.kept;
-  const thawed = choice.kept - facts.lowest;
+  const trained = choice.kept - facts.lowest;
   if (facts.frozen.slice(facts.lowest).includes(true)) return null;
-  const last = facts.kept[facts.kept.length - 1].name;
-  if (choice.hidden && choice.hidden !== MEASURED_HIDDEN) return null;
-  if (network.weights === null) {
-    if (choice.hidden) return null;
-    if (thawed === 0) return removed ? `random_cut_${last}` : "random_frozen";
-    return facts.lowest === 0 && removed === 0 ? "scratch" : null;
-  }
-  if (removed) {
-    if (thawed) return null;
-    return choice.hidden ? `hidden_${removed}` : `cut_${last}`;
-  }
-  const pretrained = choice.start === "pretrained";
-  if (choice.hidden) {
-    if (thawed === 0) return "extended_frozen";
-    return thawed === count && pretrained ? "extended_updated" : null;
-  }
-  if (thawed === 0) return "linear_probe";
-  if (thawed === count) return pretrained ? "finetune_all" : "scratch";
-  return `${pretrained ? "last" : "reinit"}_${thawed}`;
+  const withNorm = facts.kept.map((stage) => stage.batch_norm && choice.adapting.includes(stage.name));
+  if (withNorm.slice(0, facts.lowest).includes(true)) return null;
+  const alive = facts.kept.map((_, i) => withNorm[i]).filter(
+    (_, i) => i >= facts.lowest && facts.kept[i].batch_norm);
+  const entry = network.strategies.find((one) =>
+    one.kept === choice.kept && one.hidden === choice.hidden && one.trained === trained &&
+    (!trained || network.weights === null || one.start === choice.start) &&
+    alive.every((state) => state === one.adapting));
+  return entry?.name ?? null;
 }
 
 export function findMeasured(measured, strategy, choice) {

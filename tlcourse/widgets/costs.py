@@ -25,8 +25,6 @@ from ..base.errors import CourseError
 #: Bytes a trained parameter takes beside itself: its gradient and AdamW's two moments, float32.
 OPTIMIZER_BYTES = 12
 FLOAT_BYTES = 4
-#: Units of the hidden layer in the measured strategies that have one.
-MEASURED_HIDDEN = 256
 
 
 class ChoiceError(CourseError, ValueError):
@@ -87,7 +85,7 @@ def summarise(network: dict, choice: dict, measured: Sequence[dict] = ()) -> dic
         were trained (`activations_all`), and bytes of gradients and optimizer state.
         `cache`: through (last stage of the longest frozen prefix, or None), stages, bytes.
         `seconds`: of an epoch, estimated: plain, cached, filling (once); None without a speed.
-        `strategy`: its name in the measured results, or None; `measured`: the row, or None.
+        `strategy`: the name of the strategy that it is, or None; `measured`: the row, or None.
         `warnings`: list of [kind, *stages].
     """
     facts = _stage_facts(network, choice)
@@ -241,45 +239,24 @@ def warnings(network: dict, choice: dict) -> list[list[str]]:
 
 
 def strategy_name(network: dict, choice: dict) -> str | None:
-    """Name of the choice in the measured results; None where it is none of the measured kinds.
-
-    The results were measured with batch norm still in frozen stages and alive in trained ones.
-    """
+    """Name of the strategy that a choice is; None where it is a mixture of one's own."""
     facts = _stage_facts(network, choice)
-    names = [stage["name"] for stage in facts["kept"] if stage["batch_norm"]]
-    if any((name in choice["frozen"]) == (name in choice["adapting"]) for name in names):
+    trained = choice["kept"] - facts["lowest"]
+    if any(facts["frozen"][facts["lowest"] :]):  # a frozen stage above a thawed one
         return None
-    count, kept, frozen = len(network["stages"]), choice["kept"], facts["frozen"]
-    lowest = facts["lowest"]
-    removed, thawed = count - kept, kept - lowest
-    if any(frozen[lowest:]):  # a frozen stage above a thawed one
-        return None
-    if choice["hidden"] not in (0, MEASURED_HIDDEN):
-        return None
-    if network["weights"] is None:
-        return _random_strategy_name(choice, facts, removed)
-    if removed:
-        if thawed:
-            return None
-        return f"hidden_{removed}" if choice["hidden"] else f"cut_{facts['kept'][-1]['name']}"
-    if choice["hidden"]:
-        if thawed not in (0, count) or (thawed and choice["start"] == "random"):
-            return None
-        return "extended_updated" if thawed else "extended_frozen"
-    if thawed == 0:
-        return "linear_probe"
-    if thawed == count:
-        return "finetune_all" if choice["start"] == "pretrained" else "scratch"
-    return f"{'last' if choice['start'] == 'pretrained' else 'reinit'}_{thawed}"
-
-
-def _random_strategy_name(choice: dict, facts: dict, removed: int) -> str | None:
-    """The same for a network without pretrained weights."""
-    if choice["hidden"]:
-        return None
-    if facts["lowest"] == choice["kept"]:
-        return f"random_cut_{facts['kept'][-1]['name']}" if removed else "random_frozen"
-    return "scratch" if facts["lowest"] == removed == 0 else None
+    alive = {
+        stage["name"] in choice["adapting"]
+        for stage in facts["kept"][facts["lowest"] :]
+        if stage["batch_norm"]
+    }
+    for entry in network["strategies"]:
+        same = all(entry[key] == choice[key] for key in ("kept", "hidden"))
+        begun = not trained or network["weights"] is None or entry["start"] == choice["start"]
+        if same and begun and entry["trained"] == trained and alive <= {entry["adapting"]}:
+            frozen = (stage for stage in facts["kept"][: facts["lowest"]] if stage["batch_norm"])
+            drifting = any(stage["name"] in choice["adapting"] for stage in frozen)
+            return None if drifting else entry["name"]
+    return None
 
 
 def find_measured(measured: Sequence[dict], strategy: str | None, choice: dict) -> dict | None:

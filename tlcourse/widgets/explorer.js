@@ -1,7 +1,7 @@
 // The freeze explorer's view: it puts the parts together and holds the choice. All figures come from
 // costs.js, all sentences from texts.js.
 import { h, setText, viewName, root, labelled, select, fillSelect, store, withValue } from "./dom.js";
-import { stageFacts, summarise } from "./costs.js";
+import { beginAt, stageFacts, summarise } from "./costs.js";
 import { shortSummary, summaryText, warningText } from "./texts.js";
 import { Code } from "./code.js";
 import { Figures } from "./figures.js";
@@ -95,7 +95,7 @@ class ExplorerView {
       Object.assign(choice, {
         kept: names.length,
         frozen: names.slice(0, names.length - count),
-        adapting: names.slice(names.length - count),
+        adapting: [],
         start: "pretrained",
         hidden: 0,
       });
@@ -112,7 +112,7 @@ class ExplorerView {
         preset("Fine-tune all", "train everything from pretrained weights", freezeAllBut(count)),
         preset("From scratch", "train everything from random weights", (choice) => {
           freezeAllBut(count)(choice);
-          choice.start = "random";
+          beginAt(choice, "random", this.network);
         })));
   }
 
@@ -129,7 +129,7 @@ class ExplorerView {
         type: "radio",
         name: `${this.id}-start`,
         value: start,
-        onchange: () => this.change((choice) => { choice.start = start; }),
+        onchange: () => this.change((choice) => beginAt(choice, start, this.network)),
       }));
     return h("div", { class: "tlx-controls" },
       labelled("Keep stages up to", this.keptSelect),

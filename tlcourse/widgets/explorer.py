@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import traitlets
@@ -16,6 +17,8 @@ from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel
 from ..networks.preprocess import input_size
+from ..strategies.apply import train
+from ..strategies.strategy import get_strategy
 from ..training.fit import History, fit
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
@@ -169,7 +172,11 @@ class FreezeExplorer(CourseWidget):
         if classes is None:
             known = self._followed or self._pictures
             classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
-        return sync.build_model(*self._source, self.choice, classes, seed)
+        model = sync.build_model(*self._source, self.choice, classes, seed)
+        if name := costs.strategy_name(self.network, self.choice):
+            # So that `tlcourse.train` goes by it; the model has only the stages that were kept.
+            model.strategy = replace(self._strategies[name], cut=None, deleted=0)
+        return model
 
     def refresh(self) -> None:
         """Show what is frozen in the observed model now; called after each cell by itself."""
@@ -228,7 +235,10 @@ class FreezeExplorer(CourseWidget):
         self._source = (copy.deepcopy(network.stages), network.spec, network.weights)
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)
-        return measure.describe(network, size) | {
+        described = measure.describe(network, size)
+        names = [entry["name"] for entry in described["strategies"]]
+        self._strategies = {name: get_strategy(name, network) for name in names}
+        return described | {
             "classes": len(classes) if head else self._outputs,
             "speed": measure.measure_speed(network, size),
         }
@@ -286,7 +296,10 @@ class FreezeExplorer(CourseWidget):
             # At least four steps an epoch: with one, the statistics of batch norm stay behind.
             batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
             options = {"epochs": self._epochs, "batch_size": batch_size, "progress": False}
-            return model, partial(fit, model, splits, cache=cache, size=size, **options)
+            options |= {"cache": cache, "size": size}
+            if model.strategy is None:  # a mixture
+                return model, partial(fit, model, splits, **options)
+            return model, partial(train, model, splits, head_epochs=self._epochs, **options)
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:

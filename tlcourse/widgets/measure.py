@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..base.process import keep_freed_memory, pick_device
 from ..networks.backbones import StagedNetwork, as_maps
+from ..strategies.strategy import STRATEGIES, get_strategy
 
 #: Pictures in a batch whose time is taken, and how often, after one run that warms up.
 _BATCH, _RUNS = 4, 3
@@ -30,7 +31,8 @@ def describe(network: StagedNetwork, size: int) -> dict:
     Returns
     -------
     dict
-        Ready for JSON: `name`, `weights`, `size`, and `stages`, a list of dicts with `name`,
+        Ready for JSON: `name`, `weights`, `size`, `strategies` (what `named_choices` returns) and
+        `stages`, a list of dicts with `name`,
         `parameters`, `batch_norm` (whether there is any), `macs` (multiply-accumulates of the
         convolutions and linear layers in one forward pass of one picture), `entry` (those of the
         gradient of the stage's input, which the lowest trained stage does without), `output`
@@ -62,8 +64,47 @@ def describe(network: StagedNetwork, size: int) -> dict:
         "name": network.spec.name,
         "weights": network.weights,
         "size": size,
+        "strategies": named_choices(network),
         "stages": stages,
     }
+
+
+def named_choices(network: StagedNetwork) -> list[dict]:
+    """The strategies of the course that a choice of stages can show, on this network.
+
+    Returns
+    -------
+    list of dict
+        `name`; `kept`, `trained`: numbers of stages, the first ones and the last of those;
+        `adapting`: whether batch norm of what is trained follows the batches; `hidden`: units of
+        the hidden layer, or 0; `start`: as in a choice. Of strategies that differ in what a choice
+        does not show (augmentation, phases, rates), the first of `STRATEGIES`.
+    """
+    stages, random = network.stage_names, network.weights is None
+    counted = [
+        f"{family}_{k}" for family in ("last", "reinit", "hidden") for k in range(1, len(stages))
+    ]
+    cuts = [f"{'random_' if random else ''}cut_{stage}" for stage in stages]
+    found: dict[tuple, dict] = {}
+    for name in (*STRATEGIES, *cuts, *counted):
+        strategy = get_strategy(name, network)
+        trained = strategy.trained_stages(network)
+        begun = strategy.random_stages(network)
+        if random:
+            shown = begun == strategy.kept(network)  # all random, trained or not
+        else:
+            shown = begun in ((), trained)
+        fresh = bool(begun) and not random
+        entry = {
+            "kept": len(strategy.kept(network)),
+            "trained": len(trained),
+            "adapting": bool(trained) and (bool(begun) or strategy.batch_norm == "adapt"),
+            "hidden": sum(strategy.hidden),
+            "start": "random" if fresh else "pretrained",
+        }
+        if shown:
+            found.setdefault(tuple(entry.values()), {"name": name, **entry})
+    return list(found.values())
 
 
 def _macs(stage: nn.Module, x: torch.Tensor, backward: str | None = None) -> int:

@@ -165,13 +165,14 @@ export class Strip {
     action();
   }
 
-  // As tl.freeze and tl.unfreeze do: batch norm goes along, and can be set apart afterwards.
+  // Batch norm stays still in what is pretrained, and can be set apart afterwards.
   toggle(index) {
     const { name } = this.view.network.stages[index];
     this.view.change((choice) => {
       const freeze = !choice.frozen.includes(name);
       choice.frozen = freeze ? [...choice.frozen, name] : without(choice.frozen, name);
-      choice.adapting = freeze ? without(choice.adapting, name) : [...without(choice.adapting, name), name];
+      choice.adapting = without(choice.adapting, name);
+      if (!freeze && choice.start === "random") choice.adapting.push(name);
     });
   }
 
@@ -189,7 +190,7 @@ export class Strip {
     const names = this.view.network.stages.map((stage) => stage.name);
     this.view.change((choice) => {
       choice.frozen = names.slice(0, index + 1);
-      choice.adapting = names.slice(index + 1);
+      choice.adapting = choice.start === "random" ? names.slice(index + 1) : [];
     });
   }
 
@@ -215,7 +216,7 @@ export class Strip {
         const text = alive ? "BN alive" : "BN still";
         parts.norm.setAttribute("aria-label", `${text}: batch norm of ${stage.name}`);
         parts.norm.disabled = removed;
-        parts.norm.dataset.odd = String(alive === frozen && !removed);
+        parts.norm.dataset.odd = String(!removed && (random ? !alive : alive));
         setText(parts.norm, text);
       }
       parts.cache.dataset.cached = String(i < facts.prefix);

@@ -1,6 +1,6 @@
 // What the freeze explorer says: numbers with units, warnings, a summary for screen readers, and the
 // lines of code that do the same as the widget.
-import { headSizes, stageFacts } from "./costs.js";
+import { headSizes, stageFacts, strategyName } from "./costs.js";
 
 const trim = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
@@ -52,8 +52,8 @@ export function warningText([kind, ...stages]) {
 
 export function whyNotMeasured(strategy, choice, measured) {
   if (!measured.length) return "No measured results come with this network.";
-  if (!strategy) return "This mixture is none of the strategies that the course measured.";
-  return `${strategy} was not measured on ${choice.dataset} with ${choice.per_class} pictures a class.`;
+  if (!strategy) return "This mixture is none of the strategies of the course.";
+  return `${strategy} was not measured on ${choice.dataset} with ${choice.per_class} pictures per class.`;
 }
 
 // What matters most, in the few words that a telephone has room for.
@@ -145,6 +145,14 @@ export function plainCode(network, choice) {
 }
 
 export function courseCode(network, choice) {
+  const strategy = strategyName(network, choice);
+  if (strategy) {
+    return [
+      "import tlcourse as tl", "",
+      `model = tl.apply("${strategy}", backbone, data.classes)`,
+      "history = tl.train(model, data)", "",
+    ].join("\n");
+  }
   const { frozenAlive, frozenStill, thawed, thawedStill } = groups(network, choice);
   const facts = stageFacts(network, choice);
   const options = [];
