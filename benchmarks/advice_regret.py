@@ -92,7 +92,7 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
 
 
 def read_measured(path: Path) -> dict[tuple, dict]:
-    """The measured columns of a table, by data set, pictures a class and seed."""
+    """The measured columns of a table, by data set, pictures per class and seed."""
     rows = load_regrets(path) if path.is_file() else []
     key = ("dataset", "train_per_class", "seed")
     return {

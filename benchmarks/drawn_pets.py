@@ -3,7 +3,7 @@
     python benchmarks/drawn_pets.py [--seeds 0 1 2] [--size 128]
 
 Logistic regression on globally pooled features after each stage of a frozen network, pretrained and
-with random weights, from 10 and from 60 pictures a class: mean test accuracy over the seeds, each
+with random weights, from 10 and from 60 pictures per class: mean test accuracy over the seeds, each
 of which draws other training pictures and other random weights. The test pictures stay the same.
 """
 
@@ -37,7 +37,7 @@ def pooled_features(backbone, images, size):
 
 
 def accuracies(weights, seed, size):
-    """Return {(stage, pictures a class): test accuracy}."""
+    """Return {(stage, pictures per class): test accuracy}."""
     backbone = tl.load_backbone("efficientnet_lite0", weights=weights, seed=seed).eval()
     pets = tl.load_dataset("pets", train_per_class=max(AMOUNTS), size=size, seed=seed)
     train, test = (pooled_features(backbone, part, size) for part in (pets.train, pets.test))
@@ -71,7 +71,7 @@ def main():
                 for stage, of in runs[0]
                 if of == amount
             ]
-            print(f"{weights or 'random':<9}{amount:>3} a class:", ", ".join(line), flush=True)
+            print(f"{weights or 'random':<9}{amount:>3} per class:", ", ".join(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def results_page(page: str) -> str:
             rows = summarise(load_results(dataset=dataset), by=("strategy", "train_per_class"))
             amounts = sorted({row["train_per_class"] for row in rows}, key=_amount)
             tables.append(f"`tlcourse sweep --dataset {dataset}`\n")
-            tables.append("| strategy | " + " | ".join(f"{a} a class" for a in amounts) + " |")
+            tables.append("| strategy | " + " | ".join(f"{a} per class" for a in amounts) + " |")
             tables.append("|---" * (len(amounts) + 1) + "|")
             found = {(row["strategy"], row["train_per_class"]): row for row in rows}
             for strategy in dict.fromkeys(row["strategy"] for row in rows):

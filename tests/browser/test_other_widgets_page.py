@@ -33,7 +33,7 @@ def test_the_case_map_follows_sliders_and_points(page):
     page.keyboard.press("Home")
     assert "small, different" in advice.inner_text()
     assert "cut_stage5" in page.locator("#view1 .tlm-advice").inner_text()
-    page.locator("#view0").get_by_label("Training pictures a class").focus()
+    page.locator("#view0").get_by_label("Training pictures per class").focus()
     for _ in range(3):
         page.keyboard.press("PageUp")
     assert 10 < page.evaluate("state.get('per_class')") < 1000

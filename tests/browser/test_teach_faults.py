@@ -169,7 +169,7 @@ def test_the_drawn_sets_the_trap_and_random_weights(page, site):
     assert "network with random weights" in page.locator(".result").inner_text()
     page.get_by_label("pretrained on ImageNet").check()
     idle(page)
-    page.get_by_role("button", name="One background a class").click()
+    page.get_by_role("button", name="One background per class").click()
     idle(page)
     page.wait_for_function("() => teach.album.classes.length === 2 && teach.head && !teach.busy")
     assert "What did it learn, the pet or the place?" in page.locator(".learn").inner_text()

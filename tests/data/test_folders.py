@@ -454,7 +454,7 @@ def test_pictures_without_class_folders(tmp_path):
         paint(tmp_path / f"{i}.png", i)
     with (
         pytest.warns(BadFilesWarning, match="outside the class folders"),
-        pytest.raises(DatasetError, match="one folder a class"),
+        pytest.raises(DatasetError, match="one folder per class"),
     ):
         load_dataset(tmp_path)
 

@@ -63,7 +63,7 @@ def test_a_run_is_told_epoch_by_epoch_and_answers_for_a_photograph(page):
     (run,) = page.runs
     assert run["state"] == "done" and run["set"] == "pets" and run["per_class"] == 10
     assert [row["epoch"] for row in run["rows"]] == list(range(1, 26))
-    assert run["best"] > 0.6, "a frozen pretrained network knows pets from ten pictures a class"
+    assert run["best"] > 0.6, "a frozen pretrained network knows pets from ten pictures per class"
     model = page._models[run["id"]]
     images = classroom._pictures("pets", 10).validation.subset(np.arange(9))
     assert run["said"] == classroom.predict(model, images, size=96).argmax(1).tolist()

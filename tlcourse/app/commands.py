@@ -214,7 +214,7 @@ def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
     whole = {"type": int, "nargs": "+", "metavar": "N"}
     parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(DATASETS)}")
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
-    parser.add_argument("--train-per-class", **whole, help="training pictures a class")
+    parser.add_argument("--train-per-class", **whole, help="training pictures per class")
     parser.add_argument("--seed", **whole, help="default: 0 1 2")
     parser.add_argument("--size", **whole, help="side of the pictures in pixels")
     parser.add_argument("--backbone", nargs="+", help=f"default: {DEFAULT_BACKBONE}")
@@ -247,7 +247,7 @@ def sweep(chosen: argparse.Namespace) -> int:
 
 
 def _advise_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", help="a folder with a folder of pictures a class, or a data set")
+    parser.add_argument("data", help="a folder with a folder of pictures per class, or a data set")
     parser.add_argument(
         "--group-by",
         metavar="REGEX",

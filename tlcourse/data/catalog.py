@@ -152,7 +152,7 @@ def _load_pets(train_per_class, validation_per_class, test_per_class, *, size, s
     parts = {}
     for part, (stream, amount) in amounts.items():
         if not 1 <= amount <= STREAM:
-            raise DatasetError(f"{part}: {amount} pets a class; choose from 1 to {STREAM}")
+            raise DatasetError(f"{part}: {amount} pets per class; choose from 1 to {STREAM}")
         rows = [
             (label, stream * STREAM + i)
             for label in range(len(pets.CLASSES))
@@ -172,7 +172,7 @@ MAX_SEED = 1_000_000
 
 
 def _load_digits(train_per_class, validation_per_class, test_per_class, *, size, seed):
-    """Divide scikit-learn's 1797 digits: by default 20 a class to validate, 40 to test."""
+    """Divide scikit-learn's 1797 digits: by default 20 per class to validate, 40 to test."""
     pixels, labels = digits()
     classes = tuple(str(digit) for digit in range(10))
     size = size or 96

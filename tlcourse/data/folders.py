@@ -35,7 +35,7 @@ def load_folder(
     split_folders=None,
     labels=None,
 ):
-    """Load a folder of photographs, one folder a class.
+    """Load a folder of photographs, one folder per class.
 
     The layouts are ``folder/<class>/``, ``folder/{train,val,test}/<class>/`` and
     ``folder/<class>/{train,val,test}/``; split folders may have the names that public data sets
@@ -244,7 +244,7 @@ def _classes(records, photos, problems):
 def _too_few_classes(folder, trained):
     if not trained:
         what = "has no picture that can be used in a folder of its own"
-        return what, "make one folder a class and put the pictures in"
+        return what, "make one folder per class and put the pictures in"
     (only,) = trained
     remedy = (
         f"add a folder for another (such as 'neither'), or give {folder / only} if its folders are "

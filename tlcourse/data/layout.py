@@ -88,7 +88,7 @@ def _told_by_names(folder: Path, inside: list[Path]) -> tuple[dict[Path, str], d
     if given and len(given) == len(inside):
         raise DatasetError(
             f"{folder} has {', '.join(path.name for path in given)} but no train folder; add one, "
-            "or give a folder that holds one folder a class"
+            "or give a folder that holds one folder per class"
         )
     below = _splits_below(folder, classes)
     if not below:

@@ -117,7 +117,7 @@ def draw_per_class(labels, per_class, classes, *, seed, what):
     if per_class is None:
         return np.arange(len(labels))
     if per_class < 1:
-        raise SplitError(f"{what}: {per_class} pictures a class; ask for at least 1")
+        raise SplitError(f"{what}: {per_class} pictures per class; ask for at least 1")
     rng = np.random.default_rng(seed)
     drawn = []
     for label, name in enumerate(classes):
@@ -149,7 +149,7 @@ def portion(labels, fraction, per_class, classes, *, what):
     if per_class is None:
         return np.maximum(np.round(have * fraction), 1).astype(np.int64)
     if per_class < 1:
-        raise SplitError(f"{what}: {per_class} pictures a class; ask for at least 1")
+        raise SplitError(f"{what}: {per_class} pictures per class; ask for at least 1")
     if (have <= per_class).any():
         label = int(np.argmin(have))
         raise SplitError(
@@ -165,7 +165,7 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
     Parameters
     ----------
     amounts : tuple of (int or None)
-        Training, validation and test items a class; None for a fraction (validation, test) or
+        Training, validation and test items per class; None for a fraction (validation, test) or
         for all that is left (train).
     fractions : tuple of float
         Training, validation and test shares; a share of 0 gives an empty part.

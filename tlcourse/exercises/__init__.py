@@ -16,7 +16,7 @@ A lesson keeps its exercises in one file, ``lesson_NN.py``, as values of :class:
         question="Set `answer` to the number of outputs that the new layer needs.",
         hints=["What is there one output of?", "'neither' is a class too."],
         solution="answer = 3",
-        explanation="One output a class: Tigger, Misty, and neither of them.",
+        explanation="One output per class: Tigger, Misty, and neither of them.",
         check=_outputs,
         takeaway="The last layer has one output for each class, and 'neither' is one of them.",
     )

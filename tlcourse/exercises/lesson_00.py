@@ -104,7 +104,7 @@ q2 = Exercise(
     question=(
         "Write `share_right(confusion)`: from a confusion matrix of counts, whose rows are the "
         "true classes, return for each class the share of its pictures that were named rightly, "
-        "as an array with one number a class."
+        "as an array with one number per class."
     ),
     hints=[
         "Where in the matrix does a picture count that was named rightly?",
@@ -194,7 +194,7 @@ q3 = Exercise(
     title="The worst mistake",
     question=(
         "Write `worst_mistake(probabilities, labels)`: `probabilities` has a row a picture and a "
-        "column a class, `labels` the true classes. Return the position of the picture that was "
+        "column per class, `labels` the true classes. Return the position of the picture that was "
         "named wrongly with the highest probability."
     ),
     hints=[

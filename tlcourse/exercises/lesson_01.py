@@ -96,7 +96,7 @@ def _top(answer: Any) -> str | None:
 q1 = Exercise(
     title="Read the softmax",
     question=(
-        "Write `top(logits, classes, count)`: `logits` is a tensor with one number a class, "
+        "Write `top(logits, classes, count)`: `logits` is a tensor with one number per class, "
         "`classes` the names in the same order. Return a list of `count` pairs (name, "
         "probability), the most probable class first."
     ),

@@ -153,7 +153,7 @@ def _tables():
 
 def _probabilities(value, name):
     if not hasattr(value, "shape") or len(value.shape) != 2:
-        raise NotYet(f"A row a picture and a column a class were expected, not {describe(value)}.")
+        raise NotYet(f"Expected: a row per picture, a column per class; got {describe(value)}.")
     found = torch.as_tensor(value).detach()
     if not torch.isfinite(found).all():
         raise NotYet(

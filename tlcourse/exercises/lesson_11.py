@@ -134,7 +134,7 @@ q2 = open_question(
     rubric=[
         "The recommendation is a beginning, not a result, and you say what it is.",
         "The ± is read: with 0.3 either side of the line is possible, so there is a rival to try.",
-        "Two walks are few sources: the effective size is far below 30 a class.",
+        "Two walks are few sources: the effective size is far below 30 per class.",
         "Pictures of one walk stay on one side, and validation pictures make the choice.",
     ],
 )
@@ -227,7 +227,7 @@ q4 = single_choice(
         ),
         (
             "train both once, and keep whichever does better on the validation pictures",
-            "With 20 pictures a class, seeds differ by several points: one run decides by chance.",
+            "With 20 pictures per class, seeds differ by several points: chance decides one run.",
         ),
     ],
     hints=[

@@ -23,7 +23,7 @@ class HeadError(CourseError, ValueError):
 
 
 class Head(nn.Module):
-    """Pooling (see `tlcourse.networks.backbones.pool`), hidden layers if wanted, a logit a class.
+    """Pooling (see `tlcourse.networks.backbones.pool`), hidden layers if wanted, a logit per class.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def heat_map(
     *,
     by: Sequence[str] = ("strategy", "train_per_class"),
     row_label: str = "",
-    column_label: str = "training pictures a class",
+    column_label: str = "training pictures per class",
     measure: str = "test accuracy",
 ) -> Figure:
     """Draw means as colours and numbers, the best of each column in a frame.

@@ -97,7 +97,7 @@ def select(
 ) -> list[Run]:
     """Return the grid, the part of it that is named, or runs of your own.
 
-    With data set, strategy and pictures a class all named, it is these runs, in the grid or not.
+    With data set, strategy and pictures per class all named, it is these runs, in the grid or not.
 
     Raises
     ------

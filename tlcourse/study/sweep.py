@@ -84,7 +84,7 @@ def _check(runs: list[Run], benches: Mapping[str, Bench]) -> None:
     for run in runs:
         if run.train_per_class < 1 or run.seed < 0:
             raise SweepError(
-                f"{run.train_per_class} pictures a class with seed {run.seed}: pictures are at "
+                f"{run.train_per_class} pictures per class with seed {run.seed}: pictures are at "
                 "least 1, seeds at least 0"
             )
 

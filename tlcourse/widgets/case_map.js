@@ -48,7 +48,7 @@ class CaseMapView {
         this.buildMap(),
         h("div", { class: "tlm-side" },
           h("div", { class: "tlm-sliders" },
-            labelled("Training pictures a class", this.size), this.sizeText,
+            labelled("Training pictures per class", this.size), this.sizeText,
             labelled("How similar to the pictures the network learnt from", this.similarity),
             this.similarityText),
           this.advice, this.measured)));
@@ -73,7 +73,7 @@ class CaseMapView {
           class: "point",
           role: "button",
           tabindex: "0",
-          "aria-label": `${point.name}, ${point.per_class} pictures a class`,
+          "aria-label": `${point.name}, ${point.per_class} pictures per class`,
           onclick: go,
           onkeydown: (event) => {
             if (event.key !== "Enter" && event.key !== " ") return;
@@ -111,7 +111,7 @@ class CaseMapView {
       },
       ...this.areas, ...ticks, ...levels,
       svg("text", { x: (BOX.left + WIDTH) / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "axis" },
-        "training pictures a class"),
+        "training pictures per class"),
       svg("text", { x: 13, y: HEIGHT / 2 - 10, "text-anchor": "middle", class: "axis",
         transform: `rotate(-90 13 ${HEIGHT / 2 - 10})` }, "similarity"),
       ...this.dots, this.cross));
@@ -137,7 +137,7 @@ class CaseMapView {
     const regions = this.model.get("regions");
     // The slider is left alone while it moves: rounding would push it back.
     if (toSize(this.size.value) !== size) this.size.value = String(toStep(size));
-    this.size.setAttribute("aria-valuetext", `${size} pictures a class`);
+    this.size.setAttribute("aria-valuetext", `${size} pictures per class`);
     this.similarity.value = String(similarity);
     setText(this.sizeText, `${size}`);
     setText(this.similarityText, similarity.toFixed(2));
@@ -172,7 +172,7 @@ class CaseMapView {
             h("span", { class: "dot", style: `left:${place(mean)}%` }))),
         h("td", {}, mean.toFixed(3)));
     return [
-      h("h4", {}, `Measured nearest to it: ${point.name}, ${point.per_class} pictures a class`),
+      h("h4", {}, `Measured nearest to it: ${point.name}, ${point.per_class} pictures per class`),
       region ? h("p", { class: state.beaten ? "verdict beaten" : "verdict" }, this.sayStanding(state, region)) : "",
       h("table", {},
         h("caption", {}, `Test accuracy from ${from.toFixed(1)} to 1: mean, and range over seeds`),

@@ -156,7 +156,7 @@ function trainedStages(strategy, count) {
 }
 
 // Where the choice itself was not measured: the row that is nearest to it on the same data set, as
-// far as stages trained and pictures a class go.
+// far as stages trained and pictures per class go.
 export function nearestMeasured(network, choice, measured) {
   const facts = stageFacts(network, choice);
   const count = network.stages.length;

@@ -9,7 +9,7 @@ Pure functions of three things, all ready for JSON:
     `frozen` and `adapting` (names of the stages whose parameters are frozen, and whose batch norm
     follows the batches), `kept` (number of stages kept from the first), `hidden` (units of an own
     hidden layer, 0: none), `start` ("pretrained" or "random": the weights that thawed stages begin
-    with), `dataset`, `per_class` (training pictures a class) and `batch` (pictures a batch).
+    with), `dataset`, `per_class` (training pictures per class) and `batch` (pictures a batch).
 `measured`
     Rows with `dataset`, `strategy`, `train_per_class`, `mean`, `low`, `high`, `n`.
 

@@ -40,7 +40,7 @@ class FreezeExplorer(CourseWidget):
         A `Backbone`, or a `TransferModel`, which is observed from the start.
     data
         What the Train button trains on: an `ImageSplits`, or a function of (name of the data set,
-        pictures a class) that returns one. None: the data set that is chosen in the widget, where
+        pictures per class) that returns one. None: the data set that is chosen in the widget, where
         it needs no download.
     classes
         Number of outputs shown for a `Backbone` (None: the data's, else 3).
@@ -53,7 +53,7 @@ class FreezeExplorer(CourseWidget):
         from the end of the first epoch.
     datasets
         Data sets to choose from where `data` is a function: dicts with name, title, classes (their
-        number) and sizes (pictures a class). None: those with measured results.
+        number) and sizes (pictures per class). None: those with measured results.
 
     Attributes
     ----------
@@ -303,7 +303,7 @@ class FreezeExplorer(CourseWidget):
 
         label = costs.strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:
-            label += f", {choice['dataset']}, {choice['per_class']} a class"
+            label += f", {choice['dataset']}, {choice['per_class']} per class"
         self._trainer.start(label, prepare, seconds=self._seconds)
 
     def still(self) -> bytes:

@@ -28,7 +28,7 @@ export class Figures {
       this.view.change((choice) => { choice.per_class = Number(value); }));
     const where = h("div", { class: "tlx-where" },
       labelled("Data set", this.datasetSelect),
-      labelled("Pictures a class", this.sizeSelect));
+      labelled("Pictures per class", this.sizeSelect));
     return h("div", { class: "tlx-cards" },
       card("parameters", "Parameters"),
       card("work", "Work of an epoch"),

@@ -31,7 +31,7 @@ def measured_rows(backbone: str) -> list[dict]:
 
 
 def data_sets(measured: list[dict], choice: dict) -> list[dict]:
-    """The data sets to choose from: name, title, and sizes in training pictures a class."""
+    """The data sets to choose from: name, title, and sizes in training pictures per class."""
     sizes: dict[str, set[int]] = {}
     for row in measured:
         sizes.setdefault(row["dataset"], set()).add(row["train_per_class"])

@@ -2,7 +2,7 @@
 
 Tigger is an orange tabby with green eyes, Misty a grey cat with amber eyes. *Neither* are other
 cats, dogs and rooms without any pet. Pose, face, place, light, sharpness and the exact colours
-change from picture to picture: ten pictures a class are few, two hundred are plenty.
+change from picture to picture: ten pictures per class are few, two hundred are plenty.
 
 Each picture depends on its label, index and seed alone, never on the pictures before it.
 """

@@ -92,7 +92,7 @@ export class Album {
     this.pictures = this.pictures.filter((picture) => picture.of !== one.id);
   }
 
-  // [name, Blob] pairs: a folder a class, as `tlcourse train` reads them.
+  // [name, Blob] pairs: a folder per class, as `tlcourse train` reads them.
   files() {
     const folders = new Set();
     return this.classes.flatMap((one) => {

@@ -99,7 +99,7 @@ export class Teach {
     this.over = button("Start over", () => this.startOver());
     this.tools.append(
       button("Drawn pets", () => useExamples(this, "pets"), "Pictures that come along: no camera needed"),
-      button("One background a class", () => useExamples(this, "backgrounds"), "A trap: what does it learn?"),
+      button("One background per class", () => useExamples(this, "backgrounds"), "A trap: what does it learn?"),
       button("Save session", () => saveSession(this)),
       button("Open session", () => file.click()), file,
       button("Export folders", () => exportFolders(this), "A zip of folders that tlcourse train reads"),
