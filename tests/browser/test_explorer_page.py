@@ -18,13 +18,14 @@ MEASURED = [
 
 @pytest.fixture(scope="module")
 def backbone():
-    return tl.load_backbone("efficientnet_lite0", weights=None)
+    found = tl.load_backbone("efficientnet_lite0", weights=None)
+    found.weights = "imagenet"  # said, for names of strategies depend on it
+    return found
 
 
 @pytest.fixture
 def explorer(backbone):
     shown = FreezeExplorer(backbone, size=64)
-    shown.network = {**shown.network, "weights": "imagenet"}  # names of strategies depend on it
     shown.measured = MEASURED
     return shown
 

@@ -108,7 +108,7 @@ export class Figures {
       const why = whyNotMeasured(strategy, choice, this.view.model.get("measured"));
       say("measured", nearest ? `about ${nearest.mean.toFixed(2)}` : "not measured",
         nearest
-          ? `${why} Nearest to it: ${nearest.strategy} with ${nearest.train_per_class} pictures a ` +
+          ? `${why} Nearest to it: ${nearest.strategy} with ${nearest.train_per_class} pictures per ` +
             `class, ${nearest.n} seeds from ${nearest.low.toFixed(3)} to ${nearest.high.toFixed(3)}.`
           : why,
         ...strip);
