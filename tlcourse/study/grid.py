@@ -19,70 +19,63 @@ def grid() -> list[Run]:
     every = tuple(DATASETS)
     drawn = ("pets", "digits")
     larger = (
-        (("cats_dogs", "pets"), 200),
-        (("digits", "solar_cells", "blood_cells"), 100),
+        (("cats_dogs", "pets", "blood_cells", "solar_cells"), 200),
+        (("digits",), 100),
         (("ants_bees",), 50),
     )
     five, three, two = range(5), range(3), range(2)
     sound = ("linear_probe", "last_3", "finetune_all")
-    cuts = tuple(f"cut_stage{i}" for i in (5, 7, 3, 2, 4, 6))
     stages = ("stem", *(f"stage{i}" for i in range(1, 9)))
-    all_cuts = tuple(f"cut_{stage}" for stage in stages)
+    cuts = tuple(f"cut_{stage}" for stage in stages)
     random_cuts = tuple(f"random_cut_{stage}" for stage in stages)
+    frozen = ("linear_probe", "cut_stage3", "cut_stage5", "cut_stage7", "random_frozen")
     halves = ("finetune_head_not_first", "finetune_batch_norm_adapts")
     care = ("finetune_discriminative", "gradual_unfreezing", "finetune_augmented")
-    tops = ("last_1", "last_2", "last_5", "reinit_1", "reinit_2", "reinit_3")
-    ways = ("extended_frozen", "extended_updated", "hidden_1", "hidden_2")
-    full = (FULL_SIZE,)
-    few = (10,)
+    others = ("squeezenet1_1", "efficientnet_lite1", "efficientnet_lite2")
+    few, full = (10,), (FULL_SIZE,)
     pieces = [
-        # Few and more pictures: frozen, fine-tuned soundly, naively, and from scratch.
-        (every, sound, few, three),
-        (every, (*cuts[:3], "random_frozen"), few, three),
-        (PHOTOGRAPHS, ("linear_probe",), few, three, full),
-        *((names, ("linear_probe", "finetune_all"), (n,), three) for names, n in larger),
-        (every, ("finetune_naive",), few, three),
-        (("cats_dogs",), ("linear_probe",), (200,), three, full),
-        *((names, (*cuts[:3], "random_frozen"), (n,), three) for names, n in larger),
-        (("digits", "blood_cells"), ("scratch",), (100,), three),
-        (PHOTOGRAPHS, ("last_3",), few, three, full),
-        *((names, ("last_3",), (n,), three) for names, n in larger),
-        (("solar_cells", "blood_cells"), ("linear_probe",), (100,), three, full),
-        (("cats_dogs", "pets"), ("finetune_naive",), (200,), three),
-        (("pets", "cats_dogs"), halves, few, three),
-        (drawn, ("last_1", "last_2", "last_5"), few, three),
-        (("pets",), ("last_1", "last_2", "last_5"), (50, 200), three),
-        (("pets",), sound, (50,), three),
-        (("pets",), ("scratch",), (10, 200), three),
-        (("ants_bees", "cats_dogs"), ("linear_probe",), few, three, SIZES),
+        # Few pictures: trained with care, frozen, cut at every depth; photographs at full size.
         (every, sound, few, five),
-        *((names, sound, (number,), five) for names, number in larger),
-        (drawn, ("scratch",), few, three),
-        (("pets",), tops, (10, 50), three),
-        # The rest of the depths, ways, sizes and amounts.
-        (drawn, ways, few, three),
-        (every, sound, (50,), three),
-        (every, cuts, few, three),
-        (("cats_dogs", "ants_bees"), ("finetune_all",), few, two, full),
-        (("cats_dogs", "blood_cells", "solar_cells"), ("last_3",), (200,), three, full),
-        (("pets", "cats_dogs"), care, few, three),
-        (("cats_dogs",), ("scratch",), (200,), three),
-        (every, sound, (5, 20), three),
-        (("blood_cells", "solar_cells"), (*sound, "scratch", "finetune_naive"), (200,), three),
-        (("ants_bees", "cats_dogs"), ("linear_probe",), (50,), three, SIZES),
-        *((names, cuts, (number,), three) for names, number in larger),
-        (("pets",), (*tops, "reinit_updated_2", *care), (50,), three),
-        (("pets",), (*sound, "scratch"), (1000, 2000), three),
-        # Where to cut, at every stage, and what random weights are worth there.
-        (every, (*all_cuts, "random_frozen"), (10, 50), five),
+        (PHOTOGRAPHS, ("linear_probe",), few, five, full),
+        (("ants_bees", "cats_dogs"), ("linear_probe",), few, three, SIZES),
+        (every, (*cuts, "random_frozen"), few, five),
+        # The network to start from.
+        (drawn, ("linear_probe", "random_frozen"), few, three, (None,), others),
+        (("cats_dogs", "ants_bees"), ("linear_probe", "random_frozen"), few, three, full),
+        (("cats_dogs", "ants_bees"), ("linear_probe", "random_frozen"), few, three, full, others),
+        # More pictures, and from scratch.
+        (("digits",), ("scratch",), (100,), three),
+        *((names, frozen, (number,), three) for names, number in larger),
+        *((names, ("linear_probe",), (number,), five) for names, number in larger),
+        *((names, ("finetune_all",), (number,), three) for names, number in larger),
+        (("cats_dogs", "blood_cells", "solar_cells"), ("linear_probe",), (200,), three, full),
+        (("ants_bees",), ("linear_probe",), (50,), three, full),
+        (("pets",), ("last_1", "last_2", "last_5"), few, three),
+        (("cats_dogs", "ants_bees"), ("last_3",), few, three, full),
+        # What the lack of care costs.
+        (every, ("finetune_naive",), few, three),
+        (("pets", "cats_dogs"), halves, few, three),
+        *((names, ("last_3",), (number,), three) for names, number in larger),
+        (every, ("hidden_2",), few, three),
+        (drawn, ("hidden_1", "hidden_3", "extended_frozen"), few, three),
         ((*drawn, "ants_bees"), random_cuts, few, three),
-        (every, ("hidden_2",), (10, 50), three),
-        (drawn, ("hidden_1", "hidden_2", "hidden_3", "extended_frozen"), few, five),
-        (("blood_cells", "cats_dogs"), (*all_cuts, "random_frozen"), (200,), three),
-        *((names, (*all_cuts, "linear_probe", "random_frozen"), (n,), five) for names, n in larger),
-        (every, ("linear_probe", "random_frozen", "finetune_naive"), (5, 20, 50), three),
-        (every, ("linear_probe", "finetune_naive"), (10,), five),
-        *((names, ("finetune_naive",), (n,), three) for names, n in larger),
+        (("pets",), ("scratch",), (10, 200), three),
+        (("blood_cells",), ("scratch",), (200,), three),
+        *((names, ("finetune_naive",), (number,), three) for names, number in larger),
+        (every, ("linear_probe", "finetune_all"), (50,), three),
+        (("pets",), ("random_frozen", "last_1", "last_2", "last_3", "last_5"), (50,), three),
+        (("pets",), ("last_1", "last_2", "last_5"), (200,), three),
+        (("pets",), ("reinit_1", "reinit_2", "reinit_3"), (10, 50), three),
+        (("pets", "cats_dogs"), care, few, three),
+        (("cats_dogs", "ants_bees"), ("finetune_all",), few, two, full),
+        (("digits",), ("scratch", "random_frozen"), (10, 50), three),
+        (drawn, ("extended_updated",), few, three),
+        (("pets",), (*sound, "scratch"), (1000,), two),
+        (("pets", "cats_dogs"), ("finetune_all",), few, two, (96,), others),
+        (("cats_dogs",), ("scratch",), (200,), three),
+        (("cats_dogs",), ("last_3",), (200,), two, full),
+        *((names, sound, (number,), five) for names, number in larger),
+        (every, sound, (5, 20), three),
     ]
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 
