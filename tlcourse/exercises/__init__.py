@@ -45,7 +45,7 @@ from tlcourse.exercises.answers import (
     read_text,
     read_whole,
 )
-from tlcourse.exercises.comparing import compare, same
+from tlcourse.exercises.comparing import compare, same, untouched
 from tlcourse.exercises.exercise import CheckResult, Exercise, open_question, single_choice
 from tlcourse.exercises.running import call
 from tlcourse.exercises.summary import Summary, lesson_summary
@@ -73,4 +73,5 @@ __all__ = [
     "read_whole",
     "same",
     "single_choice",
+    "untouched",
 ]

@@ -83,6 +83,9 @@ def _partly_frozen():
         if isinstance(module, nn.BatchNorm2d):
             module.requires_grad_(False)
     yield model
+    model = small_model(5)
+    model.stages.stage7.add_module("bn1", nn.BatchNorm2d(6))  # a name says nothing either
+    yield tl.freeze(model, through="stage6")
 
 
 def lists_what_is_trained(answer: Any) -> str | None:
@@ -144,6 +147,8 @@ def _nested():
         norms = [block.norm for block in blocks] + [network[2]]
         for i, norm in enumerate(norms):
             norm.requires_grad_(i not in frozen)
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
         # What else is frozen says nothing of batch norm: here it is just the other way round.
         for i, block in enumerate(blocks):
             block.conv.requires_grad_(i in frozen)
@@ -201,8 +206,10 @@ def stage_thawed(answer: Any) -> str | None:
     function = expect_function(answer, "thaw")
     for seed, lr in ((1, 3e-3), (2, 2e-2)):
         model = tl.freeze(small_model(seed), through="stage8")
-        old = torch.optim.AdamW(model.head.parameters(), lr=lr)
+        old, values = torch.optim.AdamW(model.head.parameters(), lr=lr), tensors(model)
         new = call(function, "thaw", model, old)
+        if changed := moved(model, values):
+            return f"'{changed[0]}' has another value before anything was trained."
         if not isinstance(new, torch.optim.Optimizer):
             return f"`thaw` should return an optimizer; it gave {describe(new)}."
         expect_trained(model, ("stages.stage8", "head"), "the model")
@@ -250,6 +257,7 @@ def _changes():
     yield "nothing at all", lambda m: None
     yield "a look in eval mode", lambda m: m.eval()(noise(3))
     yield "a look in train mode", lambda m: m.train()(noise(3))
+    yield "a look in the mode that the model was in", lambda m: m(noise(3))
     yield "a weight of stage4 moves by its last bit", _last_bit
     yield "shifts of stage2 change places", _turned
     yield "the running variance of stage6 doubles", lambda m: m.stages.stage6[1].running_var.mul_(2)
@@ -277,7 +285,7 @@ def _head_step(model: Any) -> str | None:
 def names_what_moved(answer: Any) -> str | None:
     function = expect_function(answer, "moved")
     for what, change in _changes():
-        model = tl.unfreeze(small_model(3))
+        model = tl.unfreeze(small_model(3)).train()
         with torch.no_grad():  # whole numbers: in another order, their sum is the same to the bit
             model.stages.stage2[1].bias.copy_(torch.arange(6.0))
         before, runs = tensors(model), []

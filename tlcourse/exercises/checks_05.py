@@ -13,6 +13,7 @@ from tlcourse.exercises import (
     expect_trained,
 )
 from tlcourse.exercises.networks import (
+    expect_logits,
     expect_module,
     moved,
     noise,
@@ -34,7 +35,7 @@ def _known():
 
 def pair_is_fair(answer: Any) -> str | None:
     function = expect_function(answer, "fair_pair")
-    backbone, classes = _known(), ("tigger", "misty", "neither")
+    backbone, classes = _known(), ("tigger", "misty", "rex", "neither")
     known = tensors(backbone)
     pair = call(function, "fair_pair", backbone, classes, 3)
     if moved(backbone, known):
@@ -46,7 +47,16 @@ def pair_is_fair(answer: Any) -> str | None:
         return "The two share parameters: training one would train the other."
     for model, name in ((first, "the pretrained one"), (second, "its rival")):
         expect_trained(model, ("stages.stage7", "stages.stage8", "head"), name)
-    return _differ_in_more(tensors(first), tensors(second), known) or _drift(first, second)
+        if tuple(getattr(model, "classes", classes)) != classes:
+            return f"The classes of {name} are not those that were given."
+        expect_logits(model.eval(), noise(2, size=32), len(classes), name)
+    if complaint := _differ_in_more(tensors(first), tensors(second), known):
+        return complaint
+    others = call(function, "fair_pair", backbone, classes, 4)
+    for model, other, part in ((first, others[0], "head"), (second, others[1], "stages")):
+        if not moved(getattr(model, part), tensors(getattr(other, part))):
+            return f"With another seed, the {part} of the two begin as before."
+    return _drift(first, second)
 
 
 def _differ_in_more(first, second, known):

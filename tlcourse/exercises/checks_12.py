@@ -1,5 +1,6 @@
 """Checks of lesson 12: small functions, a split by session, a saved model, pictures that fool."""
 
+import copy
 import math
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from tlcourse.exercises import (
     expect_numbers,
     expect_type,
     read_number,
+    untouched,
 )
 from tlcourse.exercises.networks import (
     expect_module,
@@ -44,9 +46,11 @@ def split_by_session(answer: Any) -> str | None:
     drawn = []
     for labels, sessions, share in _albums():
         sides = {}
-        for seed in (1, 1, 2):
-            given = labels.copy(), sessions.copy(), share, seed
-            pair = call(function, "split", *given)
+        for seed in (1, 1, 2, 11):
+            given = labels.copy(), sessions.copy()
+            pair = call(function, "split", *given, share, seed)
+            if not untouched((labels, sessions), given):
+                return "It changes the labels or the sessions. Only positions are asked for."
             if not isinstance(pair, (list, tuple)) or len(pair) != 2:
                 return f"Return two arrays of positions, training first; it gave {describe(pair)}."
             train, test = (_places(side, len(labels)) for side in pair)
@@ -54,7 +58,7 @@ def split_by_session(answer: Any) -> str | None:
                 return complaint
             if sides.setdefault(seed, set(test)) != set(test):
                 return "The same seed gives another split."
-        drawn.append(sides[1] != sides[2])
+        drawn.append(sides[1] != sides[2] and sides[1] != sides[11])
     if not any(drawn):
         return "Another seed gives the same split: what is it used for?"
     return None
@@ -109,6 +113,8 @@ def comes_back_the_same(save: Any, load: Any) -> str | None:
             expected = model.eval()(pixels)
             for value in (*model.parameters(), *model.buffers()):
                 value.zero_()  # what is read must come from the file
+        call(write, "save", model, Path(folder) / "another.pt", none=True)
+        path = path.rename(Path(folder) / "moved.pt")  # as if on another machine
         loaded = expect_module(call(read, "load", path, lambda: small_model(9).train()), "`load`")
         if loaded.training or any(m.training for m in loaded.modules()):
             return "The model that comes back is in train mode: it would go by each batch."
@@ -132,12 +138,17 @@ def fools_the_model(answer: Any) -> str | None:
             model.head.linear.bias -= model(noise(50)).mean(0)  # so that the picture decides
             y = model(x).argmax(1)
         before = tensors(model)
-        flags = [p.requires_grad for p in model.parameters()]
-        found = call(function, "fool", model, x.clone(), y.clone(), 0.4)
+        flags, own = [p.requires_grad for p in model.parameters()], copy.deepcopy(model)
+        given = x.clone(), y.clone()
+        found = call(function, "fool", model, *given, 0.4)
         if not isinstance(found, torch.Tensor) or found.shape != x.shape:
             return f"Return pictures of the same shape as `x`; it gave {describe(found)}."
         if moved(model, before) or flags != [p.requires_grad for p in model.parameters()]:
             return "The model has changed. Only the pictures are yours to change."
+        if any(m.training for m in model.modules()):
+            return "The model is left in train mode. It was in eval mode."
+        if not untouched((x, y), given):
+            return "The pictures that were handed in have changed. Change copies of them."
         if any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.parameters()):
             return "Gradients are left in the parameters: an optimizer's next step would use them."
         if not torch.isfinite(found).all():
@@ -146,7 +157,7 @@ def fools_the_model(answer: Any) -> str | None:
         if far > 0.4 * 1.001:
             return f"A value is changed by {far:.3g}, where at most 0.4 was allowed."
         with torch.no_grad():
-            turned += int((model.eval()(found.detach()).argmax(1) != y).sum())
+            turned += int((own(found.detach()).argmax(1) != y).sum())
         total += len(x)
     if turned < 0.7 * total:
         return (
@@ -165,6 +176,9 @@ def _files():
     yield "cat.jpg", {"cat.png", "cat-2.jpg"}
     yield "my.old.cat.png", {"my.old.cat.png", "my.old.cat-2.png", "my.old-2.cat.png"}
     yield "cat-2.jpg", {"cat-2.jpg", "cat-3.jpg"}
+    yield "Cat.JPG", {"cat.jpg"}  # another name
+    yield "Cat.JPG", {"Cat.JPG", "cat-2.jpg"}
+    yield "cat.jpg.jpg", {"cat.jpg.jpg"}
     yield "cat.jpg", {"cat.jpg", *(f"cat-{i}.jpg" for i in range(2, 13))}
     yield "cat.jpg", {"cat.jpg", "cat-1.jpg", "cat-2.jpg", "a.jpg", "b.jpg"}
 
@@ -205,6 +219,7 @@ def _sides():
     yield ["a", "b", "c"], ["a", "a", "a", "d"]
     yield ["a", "a", "a", "a", "b"], ["a", "c"]
     yield ["a", "b"], ["a", "a", "b", "b"]
+    yield ["walk 12"], ["walk 1", "walk 12", "walk"]  # names that begin alike
     rng = np.random.default_rng(0)
     for _ in range(8):
         train, test = (

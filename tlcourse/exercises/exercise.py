@@ -132,7 +132,7 @@ class Exercise:
         return _box(self.title, self.question, _COLOURS[None], f"<ul>{items}</ul>" * bool(items))
 
     def check(self, *answers: Any) -> CheckResult:
-        """Say whether the answers are right. Never raises, and ends after ten seconds.
+        """Say whether the answers are right. Never raises, and gives up after ten seconds of work.
 
         Parameters
         ----------

@@ -134,6 +134,11 @@ def _answered(seeds):
         np.array([[0.6, 0.4, 0, 0], [0.62, 0.13, 0.13, 0.12], [0.1, 0.8, 0.1, 0]], np.float32),
         np.array([1, 2, 1]),
     )
+    # A picture that was named rightly has a wrong name that is more probable than any mistake.
+    yield np.array([[0.5, 0.48, 0.02], [0.4, 0.35, 0.25]], np.float32), np.array([0, 1])
+    # No mistake is as probable as the rest.
+    low = [[0.9, 0.05, 0.05], [0.4, 0.35, 0.25], [0.45, 0.3, 0.25]]
+    yield np.array(low, np.float32), np.array([0, 1, 1])
     for seed in seeds:
         rng = np.random.default_rng(seed)
         pictures, classes = int(rng.integers(6, 30)), int(rng.integers(2, 6))
@@ -245,7 +250,10 @@ def _four_pets(model: Any) -> str | None:
             "they loaded with other weights, or trained?"
         )
     pixels = noise(2, size=32)
-    expect_logits(model.eval(), pixels, 4, "the model")
+    said = expect_logits(model.eval(), pixels, 4, "the model")
+    with torch.no_grad():
+        if not torch.allclose(said, model.head(model.stages(pixels)), atol=1e-4):
+            return "What the model answers does not come from its stages and its head."
     model.train()
     with torch.no_grad():
         features = model.stages(pixels)

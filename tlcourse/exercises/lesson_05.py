@@ -190,7 +190,8 @@ def _seeds():
         level = lead.copy()
         level[rng.integers(number)] = 0
         for more in (lead, -lead, odd, -odd, level, -level):
-            yield ((base + more) / 100).tolist(), (base / 100).tolist()
+            for unit in (100, 10_000):  # small differences count as well
+                yield ((base + more) / unit).tolist(), (base / unit).tolist()
 
 
 def _ahead(a, b):

@@ -15,10 +15,11 @@ from tlcourse.exercises import (
 )
 from tlcourse.exercises.networks import moved, planted_backbone, striped_splits, tensors
 
-# Where stripes can be told apart, and the stages that are offered; the right one is the first of
-# the offered ones at which they can.
+# Where stripes can be told apart, and the stages that are offered; the right one is the only
+# offered one at which they can.
 _OFFERS = (
     (("stage2",), ("stem", "stage2", "stage4"), "stage2"),
+    (("stage3",), ("stage4", "stem", "stage3"), "stage3"),
     (("stem",), ("stem", "stage3"), "stem"),
     (("stage4", "stage5"), ("stage1", "stage5"), "stage5"),
 )
@@ -41,8 +42,7 @@ def _cut(answer: Any) -> str | None:
             return (
                 f"For pictures of stripes and a small network it chooses {found}, out of "
                 f"{', '.join(stages)}. Validation pictures are named best after another. (The "
-                "labels of these training pictures are partly wrong, and those of the test "
-                "pictures are for another question.)"
+                "labels of these pictures are partly wrong, and those of the test pictures all.)"
             )
     return None
 

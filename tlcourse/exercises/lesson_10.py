@@ -24,6 +24,8 @@ def _curves():
     yield [0.2, 0.5, 0.7], 0.9
     yield [0.9, 0.6, 0.9], 0.8  # above, below and above again
     yield [0.1, 0.4, 0.8, 0.7, 0.6], 0.8  # exactly the target, and lower in the end
+    yield [0.3] * 11 + [0.8], 0.8  # in a late epoch, the last
+    yield [0.5, 0.799, 0.81], 0.8  # nearly is not there
     rng = np.random.default_rng(0)
     for length in (3, 5, 8, 12, 4, 6, 9, 7):
         curve = (rng.integers(2, 20, length) / 20).tolist()
@@ -206,6 +208,9 @@ def _fresh(answer: Any) -> str | None:
         if isinstance(module, nn.BatchNorm2d):
             module.num_batches_tracked.fill_(900)
     model.stages.stem.requires_grad_(False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(6)
+        model.stages.stage4.add_module("narrow", nn.Conv2d(6, 6, 1))
     before, flags = tensors(model), [p.requires_grad for p in model.parameters()]
     made = [
         expect_module(call(function, "fresh", model, seed), "what it returns") for seed in (1, 1, 2)
@@ -226,6 +231,11 @@ def _fresh(answer: Any) -> str | None:
         return "Some of it is frozen. From scratch, everything is trained."
     if torch.equal(made[0].eval()(noise(2)), model.eval()(noise(2))):
         return "It answers as the old model does."
+    with torch.no_grad():
+        made[0].train()(noise(2))
+    statistics = [n for n in before if n.endswith(("running_mean", "running_var"))]
+    if still := set(statistics) - set(moved(made[0], first)):
+        return f"In train mode, '{min(still)}' does not follow the batches: it is frozen still."
     return None
 
 

@@ -14,6 +14,7 @@ from tlcourse.exercises import (
     open_question,
     read_number,
     single_choice,
+    untouched,
 )
 
 
@@ -42,12 +43,15 @@ def _honest(answer: Any) -> str | None:
         (5, 0.0, 0.0, 0.75, "only the sources can be told apart, and the classes cannot"),
     ):
         A, labels, sources = _afternoons(seed, 6, told_apart)
+        given = A.copy(), labels.copy(), sources.copy()
         found = expect_number(
-            call(function, "honest_accuracy", A, labels, sources),
+            call(function, "honest_accuracy", *given),
             "what `honest_accuracy` returns",
             low=0,
             high=1,
         )
+        if not untouched((A, labels, sources), given):
+            return "It changes the rows, labels or sources that it was given. Work on a copy."
         if found > high:
             return (
                 f"Where {what}, it gives {found:.2f}: pictures of one source must have been on "
@@ -148,7 +152,7 @@ def _accuracy_tables():
     names = ("linear_probe", "finetune_all", "scratch", "cut_stage5", "last_2", "hidden_2")
     for count in (2, 3, 4, 5, 6, 6, 4, 3):
         chosen = [str(name) for name in rng.permutation(names)[:count]]
-        values = rng.choice(np.arange(30, 98), count, replace=False) / 100
+        values = rng.choice(np.arange(300, 980), count, replace=False) / 1000
         table = dict(zip(chosen, values.tolist(), strict=True))
         for advised in chosen[:2]:
             yield table, advised

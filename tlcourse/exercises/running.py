@@ -21,7 +21,7 @@ import numpy as np
 from tlcourse.exercises.answers import NotYet, describe
 
 LIMIT = 10.0
-"""Seconds that a check may take."""
+"""Seconds that a check may take; three times as many while others use the processor."""
 
 _LIBRARIES = tuple(
     str(Path(folder))
@@ -71,7 +71,7 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
     Raises
     ------
     TookTooLong
-        After `seconds`.
+        After `seconds` of work, or three times as many by the clock.
     """
     outcome: dict[str, Any] = {}
     done = threading.Event()
@@ -87,10 +87,13 @@ def within(seconds: float, work: Callable[[], Any]) -> Any:
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(run,), daemon=True)
     thread.start()
-    end = time.monotonic() + seconds
+    start, worked = time.monotonic(), time.process_time()
     try:
-        while not done.wait(0.1) and time.monotonic() < end:
-            pass  # in short pieces, so that Ctrl-C gets through on Windows too
+        while not done.wait(0.1):  # in short pieces, so that Ctrl-C gets through on Windows too
+            passed, used = time.monotonic() - start, time.process_time() - worked
+            # On a machine that many share, a quick answer may have to wait for its turn.
+            if passed >= 3 * seconds or (passed >= seconds and used >= 0.9 * seconds):
+                break
     except KeyboardInterrupt:
         _stop(thread, done)
         raise
