@@ -288,7 +288,8 @@ def names_what_moved(answer: Any) -> str | None:
         model = tl.unfreeze(small_model(3)).train()
         with torch.no_grad():  # whole numbers: in another order, their sum is the same to the bit
             model.stages.stage2[1].bias.copy_(torch.arange(6.0))
-        before, runs = tensors(model), []
+        before, runs, other = tensors(model), [], copy.deepcopy(model)
+        change(other)
 
         def run(model=model, change=change, runs=runs):
             runs.append(1)
@@ -300,7 +301,9 @@ def names_what_moved(answer: Any) -> str | None:
         names = list(found)
         if len(runs) != 1:
             return f"`run` was called {len(runs)} times; once is asked for."
-        right = set(moved(model, before))
+        right = set(moved(other, before))
+        if set(moved(model, before)) != right:
+            return f"Where {what}, more or less has happened to the model than `run()` does to it."
         if any(not isinstance(name, str) for name in names):
             return f"It should return names; there is {describe(names[0])} in the list."
         if missing := sorted(right - set(names)):

@@ -223,6 +223,7 @@ def _sides():
     yield ["a", "a", "a", "a", "b"], ["a", "c"]
     yield ["a", "b"], ["a", "a", "b", "b"]
     yield ["walk 12"], ["walk 1", "walk 12", "walk"]  # names that begin alike
+    yield ["walk 1"], ["walk 12", "walk 1"]
     rng = np.random.default_rng(0)
     for _ in range(8):
         train, test = (

@@ -99,7 +99,7 @@ class _Edges(nn.Module):
         grey = x.mean(1, keepdim=True)
         right, down = grey[..., 1:] - grey[..., :-1], grey[..., 1:, :] - grey[..., :-1, :]
         right, down = right[..., 1:, :], down[..., 1:]
-        return torch.cat([right, -right, down, -down], 1).relu()
+        return 5 * torch.cat([right, -right, down, -down], 1).relu()  # clear without scaling
 
 
 class _Marks(nn.Module):
