@@ -114,7 +114,7 @@ def cut_and_probe(network, stage, known, labels, asked):
 
 def _features():
     rng = np.random.default_rng(6)
-    for rows, width, count in ((30, 8, 4), (12, 3, 12), (40, 5, 1), (25, 16, 7), (3000, 6, 40)):
+    for rows, width, count in ((30, 8, 4), (12, 3, 12), (40, 5, 1), (25, 16, 7), (300, 6, 40)):
         features = rng.normal(size=(rows, width)) * rng.uniform(0.1, 20, size=(rows, 1))
         yield features + rng.normal(size=width), rng.normal(size=width) * 3, count
 
