@@ -22,7 +22,8 @@ TABLE_ALONE = ("IPython.display", "functools", "math", "numpy", "statistics", "t
 
 
 def lessons(repository):
-    return {lesson.path.stem[:2]: lesson.path for lesson in find_lessons([], repository / "notebooks")}
+    found = find_lessons([], repository / "notebooks")
+    return {lesson.path.stem[:2]: lesson.path for lesson in found}
 
 
 def run_again(path):

@@ -1,4 +1,4 @@
-"""Each statement of the book's table has a place in a lesson: the sections that it names are there."""
+"""Each statement of the table in the book has a place: the sections that it names are there."""
 
 import re
 
