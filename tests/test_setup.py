@@ -1,5 +1,6 @@
 """The ways in agree: pyproject.toml, constraints.txt, environment.yml, Makefile, README, CI."""
 
+import ast
 import os
 import re
 import shutil
@@ -46,6 +47,25 @@ def test_every_direct_dependency_is_pinned_within_its_bounds(direct, pins):
         assert pin is not None, f"{requirement.name} is not in constraints.txt"
         (version,) = [specifier.version for specifier in pin.specifier]
         assert requirement.specifier.contains(version), f"{requirement} excludes the tested {pin}"
+
+
+def test_every_package_that_is_imported_is_declared(repository, direct):
+    known = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
+    declared = {canonicalize_name(requirement.name) for requirement in direct}
+    missing = {}
+    for path in (repository / "tlcourse").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            else:
+                continue
+            for top in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
+                package = canonicalize_name(known.get(top, top))
+                if package not in declared | {"tlcourse"}:
+                    missing[package] = path.relative_to(repository)
+    assert not missing
 
 
 def test_constraints_are_exact_and_name_no_place(pins):
