@@ -62,10 +62,18 @@ CELLS = [
     {"strategy": s, "train_per_class": n, "mean": m, "low": m - 0.1, "high": m + 0.05, "n": 5}
     for s, n, m in (("frozen", 10, 0.8), ("frozen", 50, 0.85), ("all", 10, 0.7), ("all", 50, 0.9))
 ]
+POINTS = [
+    {"network": n, "panel": "digits", "start": s, "ms": 3.0 * mb, "mb": mb} | CELLS[i]
+    for n, mb in (("small", 5.0), ("large", 24.0))
+    for i, s in enumerate(("pretrained", "random"))
+]
 PLACE = {"name": "a$x$", "per_class": 30, "similarity": 0.5, "similarity_error": 0.2}
 FIGURES = {
     "heat_map": lambda: plots.heat_map(CELLS, ["frozen", "all", "never"], [10, 50], row_label="r"),
     "depth_curves": lambda: plots.depth_curves(CELLS, ["frozen", "all", "never"], [10, 50, 90]),
+    "trade_offs": lambda: plots.trade_offs(
+        POINTS, {"small": "Small", "large": "Large"}, ["digits", "pets"], ["pretrained", "random"]
+    ),
     "picture_grid": lambda: plots.picture_grid([np.zeros((9, 9), np.uint8)] * 7, ["a\nb"] * 7),
     "history_curves": lambda: plots.history_curves(history()),
     "histories": lambda: plots.history_curves({"one": history(), "two": history(0.1)}),
@@ -311,6 +319,21 @@ def test_depth_curves_draw_no_point_that_was_not_measured():
     np.testing.assert_allclose(bars.get_segments()[0][:, 1], [0.7, 0.85])
 
 
+def test_trade_offs_show_gain_cost_and_size_and_say_what_is_missing():
+    figure = FIGURES["trade_offs"]()
+    digits, pets = figure.axes
+    drawn = [
+        (*c.get_offsets()[0], c.get_sizes()[0]) for c in digits.collections if c.get_sizes().size
+    ]
+    drawn = [point for point in drawn if point[2] > 30]
+    assert [point[:2] for point in drawn] == [(15, 0.8), (15, 0.85), (72, 0.8), (72, 0.85)]
+    assert drawn[2][2] / drawn[0][2] == pytest.approx(24 / 5)
+    faces = [c.get_facecolor()[0] for c in digits.collections if len(c.get_facecolor())]
+    assert [bool((face == 1).all()) for face in faces] == [False, True, False, True]
+    assert [t.get_text() for t in pets.texts] == ["not\nmeasured"]
+    assert {"Small, 5.0 MB", "Large, 24.0 MB", "random"} <= set(texts(figure))
+
+
 def test_bars_of_the_case_map_end_at_one_and_do_not_hide_each_other():
     point = {"per_class": 20, "similarity": 0.8, "similarity_error": 0.4}
     places = [point | {"name": "a"}, point | {"name": "b"}, point | {"name": "c"}]
@@ -330,3 +353,5 @@ def test_nothing_measured_is_said():
         plots.depth_curves([], ["frozen"], [10])
     with pytest.raises(plots.PlotError, match="at least one row"):
         plots.heat_map(CELLS, [], [10])
+    with pytest.raises(plots.PlotError, match="nothing was measured"):
+        plots.trade_offs([], ["small"], ["digits"], ["pretrained"])

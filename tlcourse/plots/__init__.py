@@ -9,7 +9,7 @@ say the same again, for print and for those who see no colour.
 from .cases import advice_evidence, case_map
 from .networks import STATES, filters, network_diagram, parameter_bars
 from .pictures import mistaken, mistakes, picture_grid, top5
-from .results import depth_curves, heat_map
+from .results import depth_curves, heat_map, trade_offs
 from .style import PALETTE, PlotError, in_style, png, show, thumbnail
 from .training import confusion_matrix, history_curves, reliability_diagram, spread
 from .wall import mean_places, wall_page
@@ -38,5 +38,6 @@ __all__ = [
     "spread",
     "thumbnail",
     "top5",
+    "trade_offs",
     "wall_page",
 ]

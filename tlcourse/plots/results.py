@@ -1,15 +1,16 @@
-"""Pictures of measured results: a heat map, and curves with their spread.
+"""Pictures of measured results: a heat map, curves with their spread, gains against costs.
 
-Both take what `tlcourse.results.summarise` returns. A cell that was not measured stays blank and
-says so; nothing is filled in between.
+All take what `tlcourse.results.summarise` returns. What was not measured stays blank and says so;
+nothing is filled in between.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, PercentFormatter
 
 from .style import MARKERS, PALETTE, PlotError, in_style
 
@@ -151,3 +152,65 @@ def depth_curves(
     if len(axes.containers) > 1:
         figure.legend(loc="outside right upper")
     return figure
+
+
+@in_style
+def trade_offs(points: Iterable[Mapping], networks, panels, starts) -> Figure:
+    """Draw what networks are worth against what they cost: a panel for each data set.
+
+    Parameters
+    ----------
+    points : iterable of mapping
+        `network`, `panel` and `start` say what was measured; `ms` (milliseconds a picture) and `mb`
+        (megabytes of weights) what it costs; mean, low and high how accurate it was.
+    networks, panels, starts : sequence, or mapping of value to the name that is shown
+        A colour and marker for each network. Points of the first start are filled, of the others
+        hollow. The area of a marker is in proportion to the megabytes.
+    """
+    named, shown, filled = _named(networks), _named(panels), _named(starts)
+    cells = _found(points, ("panel", "network", "start"))
+    if not any((p, n, s) in cells for p in shown for n in named for s in filled):
+        raise PlotError("nothing was measured of what should be drawn")
+    figure = Figure(figsize=(1.4 + 2.1 * len(shown), 3.5), layout="constrained")
+    (row,) = figure.subplots(1, len(shown), sharey=True, squeeze=False)
+    sizes = {}
+    for axes, (panel, title) in zip(row, shown.items(), strict=True):
+        axes.set_title(title, parse_math=False)
+        for number, network in enumerate(named):
+            for start in filled:
+                if cell := cells.get((panel, network, start)):
+                    sizes[network] = cell["mb"]
+                    hollow = start != next(iter(filled))
+                    _draw_point(axes, cell, PALETTE[number % 7], MARKERS[number % 7], hollow)
+        if not axes.collections:
+            axes.text(0.5, 0.5, "not\nmeasured", transform=axes.transAxes, ha="center")
+        axes.set_xscale("log")
+        axes.margins(x=0.3)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
+        axes.grid(color="#dddddd", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("milliseconds a picture")
+    row[0].set_ylabel("test accuracy (bars: lowest to highest seed)")
+    row[0].yaxis.set_major_formatter(PercentFormatter(1))
+    marks = [
+        Line2D([], [], color=PALETTE[i % 7], marker=MARKERS[i % 7], linestyle="",
+               label=f"{name}, {sizes[network]:.1f} MB")
+        for i, (network, name) in enumerate(named.items()) if network in sizes
+    ]  # fmt: skip
+    for i, name in enumerate(filled.values()):
+        face = "none" if i else "#444444"
+        marks.append(Line2D([], [], color="#444444", marker="o", mfc=face, ls="", label=name))
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
+    return figure
+
+
+def _draw_point(axes, cell: Mapping, colour: str, marker: str, hollow: bool) -> None:
+    mean = min(max(cell["mean"], cell["low"]), cell["high"])  # it may be off by rounding
+    bars = [[mean - cell["low"]], [cell["high"] - mean]]
+    axes.errorbar(cell["ms"], mean, yerr=bars, color=colour, capsize=3, elinewidth=1.2)
+    face = "white" if hollow else colour
+    axes.scatter(
+        cell["ms"], mean, s=7 * cell["mb"], marker=marker, color=face, edgecolor=colour, zorder=3
+    )

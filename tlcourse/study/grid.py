@@ -43,6 +43,10 @@ def grid() -> list[Run]:
         (drawn, ("linear_probe", "random_frozen"), few, three, (None,), others),
         (("cats_dogs", "ants_bees"), ("linear_probe", "random_frozen"), few, three, full),
         (("cats_dogs", "ants_bees"), ("linear_probe", "random_frozen"), few, three, full, others),
+        (("blood_cells",), ("linear_probe", "random_frozen"), few, three, full, others),
+        (("blood_cells",), ("random_frozen",), few, three, full),
+        (("pets",), ("finetune_all",), few, three, (None,), others),
+        (("cats_dogs",), ("finetune_all",), few, three, full, (DEFAULT_BACKBONE, *others)),
         # More pictures, and from scratch.
         (("digits",), ("scratch",), (100,), three),
         *((names, frozen, (number,), three) for names, number in larger),
