@@ -1,11 +1,13 @@
 """Each of timm's families: freeze, guard, cache, train, save and read again, shown in a widget."""
 
+import numpy as np
 import pytest
 import torch
 
 import tlcourse as tl
 from tlcourse.networks.backbones import StageError, UnknownBackboneError, pool
 from tlcourse.networks.preprocess import ImageSizeError
+from tlcourse.portable.networks import ExportError, describe, model_to_onnx
 from tlcourse.widgets import measure
 
 STAGES = {
@@ -25,8 +27,6 @@ STAGES = {
 LARGE = {"timm/resnet50", "timm/convnext_tiny", "timm/inception_v3", "inception_v3"}
 LARGE |= {"timm/vit_base_patch16_clip_224"}
 NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in STAGES]
-# Checks of one more thing that is to work on each network: functions of (model, pictures).
-FURTHER = []
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,23 @@ def test_it_is_frozen_cached_trained_and_saved(backbone, pets, tmp_path):
     again = tl.load_model(tl.save_model(model, tmp_path / "model.safetensors"))
     with torch.no_grad():
         torch.testing.assert_close(again(torch.stack(pixels)), logits)
-    for check in FURTHER:
-        check(model, pets.test)
+    check_export(model, torch.stack(pixels))
+
+
+def check_export(model, pixels):
+    """ONNX Runtime answers as the model does; a vision transformer is built for one size."""
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+    if pixels.shape[-1] != model.spec.preprocess.size and "vit_" in model.spec.name:
+        with pytest.raises(ExportError, match="pictures of (518|224) pixels only"):
+            model_to_onnx(model, describe(model))
+        return
+    data = model_to_onnx(model, describe(model)).SerializeToString()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    logits, features = session.run(["logits", "features"], {"pictures": pixels.numpy()})
+    with torch.no_grad():
+        expected = model.eval()(pixels).numpy()
+    assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max() + 1e-4
+    assert features.shape == model.features(pixels).shape
 
 
 def test_strategies_and_the_explorer_take_it(backbone, pets):
@@ -93,6 +108,12 @@ def test_a_vision_transformer_takes_multiples_of_its_patches_and_pools_its_class
         tokens = model.eval().features(x)
         assert tokens.shape == (2, 26, 384)
         torch.testing.assert_close(model(x), model.head(tokens[:, 0]))
+
+
+def test_a_vision_transformer_is_exported_at_the_size_it_was_built_for(pets):
+    model = tl.replace_head(tl.load_backbone("timm/vit_tiny_patch16_224", weights=None), ["a", "b"])
+    model.image_size = 224
+    check_export(model, torch.randn(2, 3, 224, 224))
 
 
 def test_inception_does_not_take_small_pictures():

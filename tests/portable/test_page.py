@@ -105,3 +105,13 @@ def test_a_runtime_that_is_not_the_right_one_is_refused(tmp_path, monkeypatch):
         (folder / name).write_bytes(b"something else")
     with pytest.raises(ExportError, match="its SHA-256 differs.*delete"):
         assets.runtime_files()
+
+
+def test_a_network_for_which_onnx_has_no_word_is_refused(backbone, tmp_path, monkeypatch):
+    def fails(*args, **options):
+        raise torch.onnx.errors.OnnxExporterError("Exporting 'aten::x' is not supported. A link")
+
+    monkeypatch.setattr(torch.onnx, "export", fails)
+    with pytest.raises(ExportError, match="'aten::x' is not supported. Choose another"):
+        tl.export(built("linear_probe", backbone), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -50,8 +50,14 @@ def to_onnx(module: nn.Module, size: int, outputs: list[str]):
     -------
     onnx.ModelProto
         With batch norm folded into the convolutions before it; weights are float32.
+
+    Raises
+    ------
+    ExportError
+        Where `onnx` is not installed, or has no word for a step of the network.
     """
     onnx = _onnx()
+    _refuse_resampling(module, size)
     parameter = next(module.parameters())
     modes = {part: part.training for part in module.modules()}
     module.eval()
@@ -72,11 +78,30 @@ def to_onnx(module: nn.Module, size: int, outputs: list[str]):
                 dynamic_axes={name: {0: "n"} for name in ("pictures", *outputs)},
                 opset_version=OPSET,
             )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise ExportError(
+            f"this network cannot be exported: {str(error).partition('. ')[0]}. Choose another, "
+            "such as a ResNet or an EfficientNet"
+        ) from error
     finally:
         noisy.setLevel(level)
         for part, training in modes.items():
             part.training = training
     return onnx.load_from_string(buffer.getvalue())
+
+
+def _refuse_resampling(module: nn.Module, size: int) -> None:
+    """A vision transformer resamples its patches' positions where there are more or fewer."""
+    for part in module.modules():
+        patches = getattr(part, "patch_embed", None)
+        grid, side = (getattr(patches, name, None) for name in ("grid_size", "patch_size"))
+        if grid and side and size // side[0] != grid[0]:
+            raise ExportError(
+                f"this network can be exported for pictures of {grid[0] * side[0]} pixels only, "
+                f"those it was built for: for {size} it resamples the positions of its patches, "
+                "for which ONNX has no word. Train it on pictures of that size, or choose a "
+                "convolutional network"
+            )
 
 
 class _Both(nn.Module):
@@ -92,7 +117,9 @@ class _Both(nn.Module):
 
 
 def model_to_onnx(model: TransferModel, about: dict):
-    """Your own model as ONNX: `logits` (N, classes), and `features` (N, C, H, W) below them.
+    """Your own model as ONNX: `logits` (N, classes), and `features` below them.
+
+    These are (N, C, H, W), or tokens (N, L, C) of a vision transformer.
 
     Parameters
     ----------

@@ -24,9 +24,10 @@ def export(
     """Write a model as ONNX, and as one page that runs it in any browser, from disk.
 
     `model.onnx` takes normalised pictures of shape (N, 3, size, size) and gives `logits` (N,
-    classes) and `features` (N, C, H, W), the activations below the head; its metadata say how to
-    make the input. `index.html` needs no other file and no network connection: camera, dropped
-    pictures, probabilities and, where the head is linear, a map of where the answer comes from.
+    classes) and `features` (N, C, H, W), the activations below the head, which are tokens (N, L, C)
+    of a vision transformer; its metadata say how to make the input. `index.html` needs no other
+    file and no network connection: camera, dropped pictures, probabilities and, where the head is
+    linear and stands on maps, a map of where the answer comes from.
 
     Parameters
     ----------
@@ -65,7 +66,9 @@ def export(
             "give another folder, or replace them with force=True (--force)"
         )
     about = describe(model)
-    graph = model_to_onnx(model, about).SerializeToString()
+    made = model_to_onnx(model, about)
+    on_maps = len(made.graph.output[1].type.tensor_type.shape.dim) == 4
+    graph = made.SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").unlink(missing_ok=True)  # it would run the model of before
     _write(folder / "model.onnx", graph)
@@ -75,7 +78,9 @@ def export(
         raise ExportError(
             f"{folder / 'model.onnx'} is written, but not the page: {error}"
         ) from error
-    _write(folder / "index.html", _page(model, about, graph, runtime, card or {}).encode())
+    head = _linear_head(model) if on_maps else None
+    page = _page(model, about | {"head": head}, graph, runtime, card or {})
+    _write(folder / "index.html", page.encode())
     return folder
 
 
@@ -85,15 +90,19 @@ def _write(path: Path, data: bytes) -> None:
     os.replace(partial, path)
 
 
-def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: dict) -> str:
+def _linear_head(model: TransferModel) -> dict | None:
+    """What a map of evidence is computed with; a head with hidden layers has none."""
+    if model.head.hidden:
+        return None
     linear = model.head.linear
-    head = None
-    if not model.head.hidden:
-        head = {
-            "weights": linear.weight.detach().cpu().ravel().tolist(),
-            "biases": linear.bias.detach().cpu().tolist(),
-        }
-    pieces = {**runtime, "graph": graph, "about": json.dumps(about | {"head": head}).encode()}
+    return {
+        "weights": linear.weight.detach().cpu().ravel().tolist(),
+        "biases": linear.bias.detach().cpu().tolist(),
+    }
+
+
+def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: dict) -> str:
+    pieces = {**runtime, "graph": graph, "about": json.dumps(about).encode()}
     preprocess = about["preprocess"]
     lines = {
         "classes": ", ".join(model.classes),
