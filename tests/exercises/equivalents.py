@@ -79,4 +79,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "x.clone() -> ": "the caller's pictures are a copy already",
         "most * slope.sign() -> most / ": "a sign is its own inverse",
     },
+    "13.q3": {
+        "500 -> ": _FREE,
+        "max_iter=500) -> ": _FREE,
+        "mean((2, 3)).numpy() -> ": "scikit-learn takes tensors",
+        "mean -> maps.sum": "features on another scale, ordered as before",
+    },
 }
