@@ -337,7 +337,7 @@ def best_source(networks, data):
 """,
     explanation="Each network sees the same pictures, prepared in its own way, and is judged by "
     "pictures that its classifier was not trained on. Frozen features and a linear classifier "
-    "take seconds a network, which is why this comparison is affordable.",
+    "take seconds per network, which is why this comparison is affordable.",
     names=("best_source",),
     setup="import torch\nfrom sklearn.linear_model import LogisticRegression",
     check=_best,

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
 from .style import MARKERS, PALETTE, PlotError, in_style
 
@@ -161,8 +161,8 @@ def trade_offs(points: Iterable[Mapping], networks, panels, starts) -> Figure:
     Parameters
     ----------
     points : iterable of mapping
-        `network`, `panel` and `start` say what was measured; `ms` (milliseconds a picture) and `mb`
-        (megabytes of weights) what it costs; mean, low and high how accurate it was.
+        `network`, `panel` and `start` say what was measured; `ms` (milliseconds per picture) and
+        `mb` (megabytes of weights) what it costs; mean, low and high how accurate it was.
     networks, panels, starts : sequence, or mapping of value to the name that is shown
         A colour and marker for each network. Points of the first start are filled, of the others
         hollow. The area of a marker is in proportion to the megabytes.
@@ -172,26 +172,29 @@ def trade_offs(points: Iterable[Mapping], networks, panels, starts) -> Figure:
     if not any((p, n, s) in cells for p in shown for n in named for s in filled):
         raise PlotError("nothing was measured of what should be drawn")
     figure = Figure(figsize=(1.4 + 2.1 * len(shown), 3.5), layout="constrained")
-    (row,) = figure.subplots(1, len(shown), sharey=True, squeeze=False)
-    sizes = {}
+    (row,) = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)
+    sizes, times = {}, []
     for axes, (panel, title) in zip(row, shown.items(), strict=True):
         axes.set_title(title, parse_math=False)
         for number, network in enumerate(named):
             for start in filled:
                 if cell := cells.get((panel, network, start)):
                     sizes[network] = cell["mb"]
+                    times.append(cell["ms"])
                     hollow = start != next(iter(filled))
                     _draw_point(axes, cell, PALETTE[number % 7], MARKERS[number % 7], hollow)
         if not axes.collections:
             axes.text(0.5, 0.5, "not\nmeasured", transform=axes.transAxes, ha="center")
-        axes.set_xscale("log")
-        axes.margins(x=0.3)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("")
         axes.grid(color="#dddddd", linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.set_xlabel("milliseconds a picture")
+        axes.set_xlabel("milliseconds per picture")
+    low, high = min(times) / 1.6, max(times) * 1.6
+    ticks = [step * 10**k for k in range(-3, 7) for step in (1, 2, 5)]
+    row[0].set_xscale("log")
+    row[0].set_xlim(low, high)
+    row[0].set_xticks([t for t in ticks if low < t < high])
+    row[0].xaxis.set_major_formatter("{x:g}")
+    row[0].xaxis.set_minor_locator(NullLocator())
     row[0].set_ylabel("test accuracy (bars: lowest to highest seed)")
     row[0].yaxis.set_major_formatter(PercentFormatter(1))
     marks = [
