@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -322,13 +323,11 @@ def test_depth_curves_draw_no_point_that_was_not_measured():
 def test_trade_offs_show_gain_cost_and_size_and_say_what_is_missing():
     figure = FIGURES["trade_offs"]()
     digits, pets = figure.axes
-    drawn = [
-        (*c.get_offsets()[0], c.get_sizes()[0]) for c in digits.collections if c.get_sizes().size
-    ]
-    drawn = [point for point in drawn if point[2] > 30]
+    marks = [c for c in digits.collections if isinstance(c, PathCollection)]
+    drawn = [(*mark.get_offsets()[0], mark.get_sizes()[0]) for mark in marks]
     assert [point[:2] for point in drawn] == [(15, 0.8), (15, 0.85), (72, 0.8), (72, 0.85)]
     assert drawn[2][2] / drawn[0][2] == pytest.approx(24 / 5)
-    faces = [c.get_facecolor()[0] for c in digits.collections if len(c.get_facecolor())]
+    faces = [mark.get_facecolor()[0] for mark in marks]
     assert [bool((face == 1).all()) for face in faces] == [False, True, False, True]
     assert [t.get_text() for t in pets.texts] == ["not\nmeasured"]
     assert {"Small, 5.0 MB", "Large, 24.0 MB", "random"} <= set(texts(figure))
