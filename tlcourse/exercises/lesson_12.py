@@ -8,12 +8,11 @@ from tlcourse.exercises import (
 from tlcourse.exercises.checks_12 import (
     comes_back_the_same,
     fools_the_model,
-    knows_when_not_to_say,
     leaks_are_counted,
-    margin_is_kept,
     names_are_free,
     split_by_session,
 )
+from tlcourse.exercises.checks_12_figures import knows_when_not_to_say, margin_is_kept
 
 q1 = Exercise(
     title="A free name",
