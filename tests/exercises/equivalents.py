@@ -79,4 +79,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "x.clone() -> ": "the caller's pictures are a copy already",
         "most * slope.sign() -> most / ": "a sign is its own inverse",
     },
+    "14.q2": {"1 -> 2": "the step after the lowest point is a rise"},
+    "14.q4": {
+        ".numpy() -> ": "scikit-learn reads them row by row",
+        "LogisticRegression(C=0.01, max_iter=500) -> ": "another strength finds them, too",
+        "method='predict_proba') -> ": "five parts are the default",
+        "progress=False) -> ": "a bar to look at",
+        "0.01 -> ": "another strength finds them, too",
+        "500 -> ": "it has converged by then",
+    },
 }
