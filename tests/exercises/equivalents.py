@@ -87,5 +87,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "progress=False) -> ": "a bar to look at",
         "0.01 -> ": "another strength finds them, too",
         "500 -> ": "it has converged by then",
+        "5 -> ": "four or six parts do as well",
+        "False -> True": "a bar to look at",
     },
 }
