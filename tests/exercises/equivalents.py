@@ -85,4 +85,15 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "mean((2, 3)).numpy() -> ": "scikit-learn takes tensors",
         "mean -> maps.sum": "features on another scale, ordered as before",
     },
+    "14.q2": {"1 -> 2": "the step after the lowest point is a rise"},
+    "14.q4": {
+        ".numpy() -> ": "scikit-learn reads them row by row",
+        "LogisticRegression(C=0.01, max_iter=500) -> ": "another strength finds them, too",
+        "method='predict_proba') -> ": "five parts are the default",
+        "progress=False) -> ": "a bar to look at",
+        "0.01 -> ": "another strength finds them, too",
+        "500 -> ": "it has converged by then",
+        "5 -> ": "four or six parts do as well",
+        "False -> True": "a bar to look at",
+    },
 }
