@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..activations.cache import cache_activations
 from ..data.sets import ImageSet
-from ..networks.backbones import Backbone, as_maps, pool
+from ..networks.backbones import Backbone, as_maps, eval_mode, pool
 
 #: Channels shown of each stage; side of their maps, and what lies between them, in pixels.
 CHANNELS, MAP_SIDE, MAP_GAP = 6, 42, 3
@@ -38,9 +38,7 @@ def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], 
         float32 (C,): the activations after the last stage, pooled.
     """
     device = next(network.parameters()).device
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
+    with eval_mode(network):
         x = network.spec.preprocess.at(size)(image)[None].to(device)
         maps = []
         for name, stage in network.stages.named_children():
@@ -48,10 +46,7 @@ def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], 
             places = as_maps(x.float().cpu())
             shown = strip(places[0].numpy())
             maps.append({"name": name, "shape": list(places.shape[1:]), "picture": data_uri(shown)})
-        return maps, pool(x.float(), network.spec.tokens)[0].cpu().numpy()
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    return maps, pool(x.float(), network.spec.tokens)[0].cpu().numpy()
 
 
 def strip(activations: np.ndarray, channels: int = CHANNELS) -> Image.Image:
