@@ -79,4 +79,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "x.clone() -> ": "the caller's pictures are a copy already",
         "most * slope.sign() -> most / ": "a sign is its own inverse",
     },
+    "15.q2": {
+        "128 -> ": "another grey covers as well",
+        "top // side -> top / side": "both are whole numbers",
+        "left // side -> left / side": "both are whole numbers",
+    },
 }
