@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageFilter
 
 from tlcourse.exercises import (
     Exercise,
@@ -14,6 +15,25 @@ from tlcourse.exercises import (
     read_number,
     single_choice,
 )
+
+KINDS_OF_CAT = ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat")
+"""Those that ImageNet has."""
+
+
+def _grainy(image):
+    grain = np.random.default_rng(0).normal(0, 25, (image.height, image.width, 3))
+    pixels = np.asarray(image) * np.array([1.2, 1.0, 0.7]) + grain
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+CAMERAS = {
+    "as it was": lambda image: image,
+    "dark": lambda image: image.point(lambda value: 0.35 * value),
+    "out of focus": lambda image: image.filter(ImageFilter.GaussianBlur(image.width / 40)),
+    "grainy and warm": _grainy,
+    "black and white": lambda image: image.convert("L").convert("RGB"),
+}
+"""Functions of a picture, by what they do to it: the same scene through another camera."""
 
 
 def _maps():
