@@ -3,14 +3,20 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from .. import plots
 from ..base.errors import TrainingError
-from ..data.sets import ImageSplits
+from ..base.process import pick_device
+from ..data.sets import ImageSet, ImageSplits
+from ..networks.backbones import eval_mode, pool
+from ..networks.freezing import frozen_prefix
 from ..networks.heads import TransferModel
+from ..training.batches import open_batches
 from ..training.evaluate import Evaluation
-from ..training.explain import class_activation_map, nearest_pictures
+from ..training.explain import class_activation_map
 
 MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
 
@@ -76,3 +82,51 @@ def _places(model: TransferModel, image: Image.Image, said: int, true: int, devi
     except TrainingError:  # it reads no places
         return None
     return plots.overlay(square, found)
+
+
+def nearest_pictures(
+    model: TransferModel,
+    images: ImageSet,
+    gallery: ImageSet,
+    count: int = 3,
+    *,
+    device: str | torch.device = "auto",
+    progress: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pictures that look most alike to the model.
+
+    The angle between pooled activations after the last stage is compared; those of frozen stages
+    come from the cache.
+
+    Parameters
+    ----------
+    images
+        Whose neighbours are looked for.
+    gallery
+        Among which, such as the training pictures.
+    count
+        How many for each.
+
+    Returns
+    -------
+    positions : np.ndarray
+        int64 (N, count), in the gallery; the nearest first.
+    similarity : np.ndarray
+        float32 (N, count), the cosine.
+    """
+    device = pick_device(device)
+    ours, theirs = (_rows(model.to(device), part, device, progress) for part in (images, gallery))
+    similarity, positions = (ours @ theirs.T).topk(min(count, len(theirs)))
+    return positions.numpy(), similarity.numpy()
+
+
+@torch.inference_mode()
+def _rows(model: TransferModel, images: ImageSet, device, progress: bool) -> torch.Tensor:
+    """Pooled activations (N, C) after the last stage, each of length 1."""
+    prefix = frozen_prefix(model)
+    source, _ = open_batches(model, images, prefix[-1] if prefix else None, device, progress)
+    later = model.stages[len(prefix) :]
+    with eval_mode(model):
+        batches = source.batches(np.arange(len(images)), 32)
+        rows = [pool(later(x), model.spec.tokens).cpu() for x, _ in batches]
+    return F.normalize(torch.cat(rows), dim=1)

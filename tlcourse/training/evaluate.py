@@ -82,11 +82,9 @@ class Evaluation:
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """95 % confidence interval of a share (Wilson's score interval, 1927); NaN of no pictures."""
+    """95 % confidence interval of a share (Wilson's score interval, 1927)."""
     from scipy.stats import binomtest
 
-    if not count:
-        return float("nan"), float("nan")
     interval = binomtest(right, count).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 

@@ -1,21 +1,17 @@
-"""Why a model answers as it does: the places that speak for a class, and the nearest pictures."""
+"""Where an answer comes from: the places of a picture that speak for a class."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from ..base.errors import TrainingError
 from ..base.process import pick_device
 from ..data.handed import as_picture
-from ..data.sets import ImageSet
-from ..networks.backbones import CLASS_TOKEN, StagedNetwork, as_maps, eval_mode, pool
-from ..networks.freezing import frozen_prefix
+from ..networks.backbones import CLASS_TOKEN, StagedNetwork, as_maps, eval_mode
 from ..networks.heads import TransferModel
 from ..networks.need import need_network, refuse_nan
 from ..networks.preprocess import size_as_trained
-from .batches import open_batches
 
 
 def class_activation_map(
@@ -66,7 +62,8 @@ def class_activation_map(
     device = pick_device(device)
     model.to(device)
     head = model.head if isinstance(model, TransferModel) else model.classifier
-    chosen, other = (_position(model, each) for each in (name, against))
+    chosen = _position(model, name)
+    other = None if against is None else _position(model, against)
     size = size_as_trained(model, None)
     x = model.spec.preprocess.at(size)(as_picture(picture))[None].to(device)
     with eval_mode(model):
@@ -86,61 +83,11 @@ def class_activation_map(
     return torch.einsum("chw,c->hw", maps, slopes.sum((1, 2))).cpu().numpy()
 
 
-def _position(model: StagedNetwork, name: str | int | None) -> int | None:
+def _position(model: StagedNetwork, name: str | int) -> int:
     """Where a class stands among the outputs."""
-    if name is None:
-        return None
     if name in model.classes:
         return model.classes.index(name)
     if isinstance(name, int | np.integer) and 0 <= name < len(model.classes):
         return int(name)
     some = ", ".join(model.classes[:5]) + (", …" if len(model.classes) > 5 else "")
     raise TrainingError(f"the model has no class {name!r}; its classes are {some}")
-
-
-def nearest_pictures(
-    model: TransferModel,
-    images: ImageSet,
-    gallery: ImageSet,
-    count: int = 3,
-    *,
-    device: str | torch.device = "auto",
-    progress: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pictures that look most alike to the model.
-
-    The angle between pooled activations after the last stage is compared; those of frozen stages
-    come from the cache.
-
-    Parameters
-    ----------
-    images
-        Whose neighbours are looked for.
-    gallery
-        Among which, such as the training pictures.
-    count
-        How many for each.
-
-    Returns
-    -------
-    positions : np.ndarray
-        int64 (N, count), in the gallery; the nearest first.
-    similarity : np.ndarray
-        float32 (N, count), the cosine.
-    """
-    device = pick_device(device)
-    ours, theirs = (_rows(model.to(device), part, device, progress) for part in (images, gallery))
-    similarity, positions = (ours @ theirs.T).topk(min(count, len(theirs)))
-    return positions.numpy(), similarity.numpy()
-
-
-@torch.inference_mode()
-def _rows(model: TransferModel, images: ImageSet, device, progress: bool) -> torch.Tensor:
-    """Pooled activations (N, C) after the last stage, each of length 1."""
-    prefix = frozen_prefix(model)
-    source, _ = open_batches(model, images, prefix[-1] if prefix else None, device, progress)
-    later = model.stages[len(prefix) :]
-    with eval_mode(model):
-        batches = source.batches(np.arange(len(images)), 32)
-        rows = [pool(later(x), model.spec.tokens).cpu() for x, _ in batches]
-    return F.normalize(torch.cat(rows), dim=1)
