@@ -58,6 +58,7 @@ from .training.evaluate import (
     evaluate as evaluate,
     predict as predict,
 )
+from .training.explain import class_activation_map as class_activation_map
 from .training.fit import fit as fit
 from .training.optimizer import (
     FrozenChangedError as FrozenChangedError,

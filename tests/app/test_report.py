@@ -117,9 +117,30 @@ def test_the_surest_mistakes_come_first_and_the_rest_is_counted(tmp_path):
     measured = evaluation(right=10, wrong=80)
     page = read(report.write_report(tmp_path / "r.html", run(measured)))
     assert "the 48 it was surest of" in page.text
-    sure = [int(n) for n in re.findall(r"\((\d+)%\)", page.text)][:48]
+    sure = [int(n) for n in re.findall(r"said \S+ \((\d+)%\)", page.text.replace(NASTY, "it"))]
     assert len(sure) == 48
     assert sure == sorted(sure, reverse=True)
+
+
+def test_beside_a_mistake_stand_both_probabilities_its_places_and_neighbours(tmp_path):
+    neighbour = (Image.new("RGB", (30, 30)), NASTY, 0.934)
+    places = np.zeros((20, 20, 3), np.uint8)
+    reasons = {50: report.Reason(places, [neighbour] * 3), 51: report.Reason(None, [neighbour])}
+    measured = evaluation(right=50, wrong=2)
+    page = read(report.write_report(tmp_path / "r.html", run(measured, reasons=reasons)))
+    assert f"is {NASTY} (20%), said bee (85%)" in page.text
+    assert page.text.count(f"{NASTY} 0.93") == 4
+    alts = [a["alt"] for t, a in page.tags if t == "img"]
+    assert sum(f"spoke for bee and against {NASTY}" in alt for alt in alts) == 1
+    assert sum(alt == f"A training picture of the class {NASTY}" for alt in alts) == 4
+
+
+def test_shares_of_a_class_have_wilsons_intervals(page):
+    # Of 27 bees 25 are right, of 28 that are called so 25. By hand, with z = 1.96.
+    z, n, share = 1.959964, 27, 25 / 27
+    middle, half = share + z**2 / (2 * n), z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    low, high = ((middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
+    assert f"{share:.1%} ({low:.0%} to {high:.0%})" in page.text
 
 
 def test_a_run_without_mistakes(tmp_path):

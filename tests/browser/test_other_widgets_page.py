@@ -108,6 +108,7 @@ def test_stored_pictures_can_be_chosen_without_a_kernel(page, inside):
     names = [row["name"] for row in inside.results[1]["imagenet"]]
     assert page.locator(".bars").first.locator(".name").all_inner_texts() == names
     assert page.locator(".maps li").count() == 9
+    assert page.get_by_text("class activation map").is_visible()
     assert page.locator("img:not([alt])").count() == 0
     assert page.get_by_text("need a running kernel").is_visible()
     assert page.locator("input[type=file]").is_disabled()

@@ -96,4 +96,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "5 -> ": "four or six parts do as well",
         "False -> True": "a bar to look at",
     },
+    "15.q2": {
+        "128 -> ": "another grey covers as well",
+        "top // side -> top / side": "both are whole numbers",
+        "left // side -> left / side": "both are whole numbers",
+    },
 }

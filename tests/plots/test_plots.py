@@ -354,3 +354,15 @@ def test_nothing_measured_is_said():
         plots.heat_map(CELLS, [], [10])
     with pytest.raises(plots.PlotError, match="nothing was measured"):
         plots.trade_offs([], ["small"], ["digits"], ["pretrained"])
+
+
+def test_an_overlay_is_red_for_and_blue_against_on_grey():
+    picture = np.full((80, 80, 3), (0, 200, 0), np.uint8)
+    drawn = plots.overlay(picture, np.array([[4.0, 0.0], [0.0, -4.0]])).astype(int)
+    assert drawn.shape == (80, 80, 3)
+    red, blue, grey = drawn[5, 5], drawn[-5, -5], drawn[5, -5]
+    assert red[0] - red[2] > 50 and blue[2] - blue[0] > 50
+    assert grey.max() - grey.min() < 40
+    half = plots.overlay(picture, np.array([[4.0, 0.0], [0.0, -4.0]]), most=8).astype(int)
+    assert 0 < half[5, 5, 0] - half[5, 5, 2] < red[0] - red[2]
+    assert (np.ptp(plots.overlay(picture, np.zeros((2, 2))), -1) == 0).all()

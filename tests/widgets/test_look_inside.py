@@ -57,6 +57,17 @@ def test_strips_show_the_most_varied_channels_first():
     assert (opaque[:, inside.MAP_SIDE : inside.MAP_SIDE + inside.MAP_GAP] == 0).all()
 
 
+def test_where_the_answer_comes_from_is_red_and_the_rest_grey(backbone, pets):
+    model = tl.replace_head(backbone, pets.classes)
+    image = pets.train.image(0)
+    name = max(pets.classes, key=lambda c: tl.class_activation_map(model, image, c).max())
+    uri = inside.where(model, image, name, 64)
+    shown = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")
+    redness = np.asarray(shown, int) @ [1, 0, -1]
+    assert shown.size == (inside.WHERE_SIDE,) * 2
+    assert redness.max() > 60 and redness.min() < 30
+
+
 def test_a_picture_is_looked_at_as_the_network_does(backbone, pets, shown):
     image = pets.validation.image(0)
     result = shown.results[0]

@@ -13,9 +13,10 @@ from PIL import Image
 from .. import plots
 from ..base.files import write_whole
 from ..training.calibrate import reliability, thresholds
+from ..training.evaluate import wilson
+from .reasons import MOST_MISTAKES, Reason
 
-_MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
-_THUMBNAIL = 240
+_THUMBNAIL, _SMALL = 240, 120
 _STYLE = """
 :root { color-scheme: light dark; --edge: #8888; --card: #8881; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -29,8 +30,12 @@ img.plot { max-width: 100%; background: white; padding: 0.4rem; border-radius: 4
 .mistakes {
   display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
 }
+.reasons { grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); }
 figure { margin: 0; background: var(--card); padding: 0.5rem; border-radius: 4px; }
 figure img { width: 100%; height: 10rem; object-fit: contain; }
+.row { display: flex; gap: 0.4rem; }
+.row > * { flex: 1; min-width: 0; }
+.near img { height: 5rem; }
 figcaption { font-size: 0.9rem; overflow-wrap: anywhere; }
 code { overflow-wrap: anywhere; }
 """
@@ -57,6 +62,8 @@ class Run:
         The strategies that there were to choose from, each with what it reached and costs.
     warnings : list of str
         What a reader must know, such as files that were left out.
+    reasons : dict of int to Reason
+        What to show beside mistakes, by the position of the picture.
     """
 
     title: str
@@ -69,6 +76,7 @@ class Run:
     settings: dict
     considered: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    reasons: dict[int, Reason] = field(default_factory=dict)
 
 
 def how_sure(evaluation) -> str:
@@ -132,12 +140,14 @@ def page(title: str, body: str) -> str:
     )
 
 
-def figure(image: Image.Image, alt: str, caption: str) -> str:
-    """Return a thumbnail with its caption, which is HTML, as it stands in a grid of them."""
-    return (
-        f'<figure><img src="{_jpeg(image)}" alt="{html.escape(alt)}" loading="lazy">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+def figure(image: Image.Image, alt: str, caption: str, more: str = "") -> str:
+    """Return a thumbnail with its caption, which is HTML, as it stands in a grid of them.
+
+    What is `more` stands beside the picture.
+    """
+    shown = f'<img src="{_jpeg(image)}" alt="{html.escape(alt)}" loading="lazy">'
+    shown = f'<div class="row">{shown}{more}</div>' if more else shown
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
 def _summary(run: Run) -> str:
@@ -158,33 +168,64 @@ def _mistakes(run: Run) -> str:
     total = len(run.evaluation.labels)
     if not len(found):
         return f"<section><h2>Mistakes</h2><p>None on these {total} pictures.</p></section>"
-    shown = found[:_MOST_MISTAKES]
+    shown = found[:MOST_MISTAKES]
     which = "all" if len(shown) == len(found) else f"the {len(shown)} it was surest of"
     figures = "\n".join(_mistake(run, int(i)) for i in shown)
+    about = _ABOUT_REASONS if run.reasons else ""
     return (
         f"<section><h2>Mistakes: {len(found)} of {total}</h2>"
         f"<p>Shown: {which}; first those where the model was surest. Is the label right? "
-        "Is there something in the picture that the training pictures lack?</p>"
-        f'<div class="mistakes">{figures}</div></section>'
+        f"Is there something in the picture that the training pictures lack?{about}</p>"
+        f'<div class="mistakes{" reasons" * bool(about)}">{figures}</div></section>'
     )
+
+
+_ABOUT_REASONS = (
+    " In the grey copy, red places spoke for the answer and against the truth, and blue ones the "
+    "other way round: the class activation map, of the square that the model sees. It is coarse, "
+    "and each place stands for more of the picture than it covers. Below are the training pictures "
+    "that look most like it to the model, with the cosine of their activations."
+)
 
 
 def _mistake(run: Run, i: int) -> str:
     evaluation = run.evaluation
-    true = html.escape(run.classes[evaluation.labels[i]])
-    said = html.escape(run.classes[evaluation.predictions[i]])
-    sure = f"{evaluation.probabilities[i].max():.0%}"
-    name = html.escape(run.images.name(i))
-    alt = f"A picture of the class {true} that the model took for {said}"
-    caption = f"is <strong>{true}</strong>, said <strong>{said}</strong> ({sure})<br>"
-    return figure(run.images.image(i), html.unescape(alt), f"{caption}<code>{name}</code>")
+    said, label = evaluation.predictions[i], evaluation.labels[i]
+    answer, true = run.classes[said], run.classes[label]
+    p_said, p_true = evaluation.probabilities[i, [said, label]]
+    caption = (
+        f"is <strong>{html.escape(true)}</strong> ({p_true:.0%}), said "
+        f"<strong>{html.escape(answer)}</strong> ({p_said:.0%})<br>"
+        f"<code>{html.escape(run.images.name(i))}</code>"
+    )
+    alt = f"A picture of the class {true} that the model took for {answer}"
+    more = ""
+    if reason := run.reasons.get(i):
+        if reason.places is not None:
+            words = f"The same in grey; red where it spoke for {answer} and against {true}"
+            more = f'<img src="{_jpeg(reason.places)}" alt="{html.escape(words)}" loading="lazy">'
+        caption += _neighbours(reason)
+    return figure(run.images.image(i), alt, caption, more)
+
+
+def _neighbours(reason: Reason) -> str:
+    shown = "".join(
+        f'<div><img src="{_jpeg(image, _SMALL)}" loading="lazy" '
+        f'alt="{html.escape(f"A training picture of the class {name}")}">'
+        f"{html.escape(name)} {cosine:.2f}</div>"
+        for image, name, cosine in reason.neighbours
+    )
+    return f'<div class="row near">{shown}</div>'
 
 
 def _classes(run: Run) -> str:
+    counts = run.evaluation.confusion
     rows = "".join(
-        f"<tr><th scope='row'>{html.escape(name)}</th><td>{row['pictures']}</td>"
-        f"<td>{_share(row['recall'])}</td><td>{_share(row['precision'])}</td></tr>"
-        for name, row in run.evaluation.per_class.items()
+        f"<tr><th scope='row'>{html.escape(name)}</th><td>{true}</td>"
+        f"<td>{_interval(right, true)}</td><td>{_interval(right, said)}</td></tr>"
+        for name, right, true, said in zip(
+            run.classes, counts.diagonal(), counts.sum(1), counts.sum(0), strict=True
+        )
     )
     alt = "Confusion matrix: " + "; ".join(
         f"of {sum(counts)} {name}, {counts[i]} right"
@@ -194,7 +235,8 @@ def _classes(run: Run) -> str:
     )
     figure = _plot(plots.confusion_matrix(run.evaluation), alt)
     return (
-        "<section><h2>Class by class</h2><table><thead><tr><th scope='col'>class</th>"
+        "<section><h2>Class by class</h2><p>In brackets: 95 % intervals, Wilson's.</p>"
+        "<table><thead><tr><th scope='col'>class</th>"
         "<th scope='col'>pictures</th><th scope='col'>of these, found (recall)</th>"
         "<th scope='col'>of those named so, right (precision)</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>{figure}</section>"
@@ -258,6 +300,13 @@ def _settings(run: Run) -> str:
     )
 
 
+def _interval(right: int, count: int) -> str:
+    if not count:
+        return "–"
+    low, high = wilson(int(right), int(count))
+    return f"{right / count:.1%} ({low:.0%} to {high:.0%})"
+
+
 def _share(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.1%}"
 
@@ -267,8 +316,8 @@ def _plot(figure, alt: str) -> str:
     return f'<p><img class="plot" src="data:image/png;base64,{data}" alt="{html.escape(alt)}"></p>'
 
 
-def _jpeg(image: Image.Image) -> str:
+def _jpeg(image: Image.Image | np.ndarray, longest: int = _THUMBNAIL) -> str:
     buffer = io.BytesIO()
-    small = Image.fromarray(plots.thumbnail(image, _THUMBNAIL))
+    small = Image.fromarray(plots.thumbnail(image, longest))
     small.save(buffer, format="jpeg", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

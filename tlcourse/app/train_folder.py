@@ -30,6 +30,7 @@ from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
 from .choose import Clock, choose
+from .reasons import find_reasons
 from .report import Run, write_report
 
 FILES = ("model.safetensors", "history.csv", "result.json", "report.html")
@@ -143,7 +144,7 @@ def train_folder(
     if labels is not None:
         label_records(records, labels)
     network, time_left = load_backbone(backbone), Clock(seconds)
-    chosen = None
+    chosen, options = None, {"device": device, "progress": progress}
     while True:
         splits, notes = _divide(records, size, seed, group_by)
         try:
@@ -157,10 +158,9 @@ def train_folder(
                 splits,
                 epochs=epochs,
                 seed=seed,
-                device=device,
                 class_weights=class_weights,
-                progress=progress,
                 on_epoch=time_left.go_on,
+                **options,
             )
             if not history.rows:
                 raise KeyboardInterrupt
@@ -185,12 +185,11 @@ def train_folder(
             out.mkdir(parents=True, exist_ok=True)
             with exchanged(out, FILES) as staging:
                 calibrate(model, splits.validation, device=device)
+                settings["temperature of the softmax"] = f"{model.temperature:.2f}"
                 save_model(model, staging / "model.safetensors")
                 history.save(staging / "history.csv")
                 cache = bool(frozen_prefix(model))
-                evaluation = evaluate(
-                    model, splits.test, cache=cache, device=device, progress=progress
-                )
+                evaluation = evaluate(model, splits.test, cache=cache, **options)
                 run = Run(
                     title=f"{splits.name}: a classifier for {', '.join(splits.classes)}",
                     classes=splits.classes,
@@ -204,6 +203,7 @@ def train_folder(
                     settings=settings,
                     considered=chosen.considered,
                     warnings=notes,
+                    reasons=find_reasons(model, evaluation, splits, **options),
                 )
                 _save_result(staging / "result.json", run)
                 write_report(staging / "report.html", run)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +69,18 @@ def as_maps(x: torch.Tensor) -> torch.Tensor:
         return x
     side = math.isqrt(x.shape[1])
     return x[:, x.shape[1] - side * side :].transpose(1, 2).unflatten(2, (side, side))
+
+
+@contextmanager
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """Inside the `with` block all of a network is in eval mode; then each part as it was."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 class Stage(nn.Sequential):

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..base.errors import CourseError
-from .backbones import CLASS_TOKEN, Backbone, BackboneSpec, StagedNetwork, Tokens, pool
+from .backbones import CLASS_TOKEN, Backbone, BackboneSpec, StagedNetwork, Tokens, eval_mode, pool
 from .need import need_network
 
 
@@ -177,14 +177,8 @@ def replace_head(
 
 def output_channels(stages: nn.Module, spec: BackboneSpec) -> int:
     """Number of channels that come out of some stages: measured on a small, empty picture."""
-    modes = {module: module.training for module in stages.modules()}
     parameter = next(stages.parameters())
-    stages.eval()
-    try:
-        with torch.no_grad():
-            side = spec.preprocess.nearest(96)
-            blank = torch.zeros(1, 3, side, side, device=parameter.device, dtype=parameter.dtype)
-            return pool(stages(blank)).shape[1]
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with eval_mode(stages), torch.no_grad():
+        side = spec.preprocess.nearest(96)
+        blank = torch.zeros(1, 3, side, side, device=parameter.device, dtype=parameter.dtype)
+        return pool(stages(blank)).shape[1]

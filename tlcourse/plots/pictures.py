@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from PIL import Image
 
-from .style import BLUE, PlotError, in_style, shorten, thumbnail
+from .style import BLUE, RED, PlotError, in_style, shorten, thumbnail
 
 
 @in_style
@@ -49,6 +51,38 @@ def picture_grid(
                 )
                 axes.set_title(text, fontsize=8, pad=3, parse_math=False)
     return figure
+
+
+def overlay(image, places, most: float | None = None) -> np.ndarray:
+    """Lay a class activation map over its picture, which becomes grey.
+
+    Red places speak for the class, blue ones against it; the stronger, the less grey.
+
+    Parameters
+    ----------
+    image : PIL.Image, array or tensor
+        The square that the network sees.
+    places : np.ndarray
+        (h, w), as `tlcourse.class_activation_map` returns it.
+    most : float, optional
+        The value that has the full colour, so that several maps can be compared; the largest if
+        not given.
+
+    Returns
+    -------
+    np.ndarray
+        uint8 (H, W, 3)
+    """
+    grey = Image.fromarray(thumbnail(image, 240)).convert("L")
+    most = float(np.abs(places).max() if most is None else most) or 1.0
+    small = Image.fromarray(np.asarray(places, np.float32) / most)
+    smooth = np.asarray(small.resize(grey.size, Image.Resampling.BICUBIC))[..., None]
+    strength = 0.7 * np.clip(np.abs(smooth), 0, 1)
+    red, blue = (np.array(to_rgb(colour)) * 255 for colour in (RED, BLUE))
+    mixed = (
+        np.asarray(grey)[..., None] * (1 - strength) + np.where(smooth > 0, red, blue) * strength
+    )
+    return np.round(mixed).astype(np.uint8)
 
 
 def mistaken(evaluation) -> np.ndarray:

@@ -15,6 +15,7 @@ from ..base.errors import TrainingError
 from ..base.process import keep_freed_memory, pick_device
 from ..data.handed import each_picture, image_set
 from ..data.sets import ImageSet
+from ..networks.backbones import eval_mode
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes, need_network, refuse_nan
 from ..networks.preprocess import size_as_trained
@@ -49,12 +50,8 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % confidence interval of the accuracy (Wilson's score interval, 1927)."""
-        from scipy.stats import binomtest
-
-        right = int((self.predictions == self.labels).sum())
-        interval = binomtest(right, len(self.labels)).proportion_ci(0.95, method="wilson")
-        return float(interval.low), float(interval.high)
+        """95 % confidence interval of the accuracy, see `wilson`."""
+        return wilson(int((self.predictions == self.labels).sum()), len(self.labels))
 
     @property
     def confusion(self) -> np.ndarray:
@@ -84,16 +81,19 @@ class Evaluation:
         )
 
 
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """95 % confidence interval of a share (Wilson's score interval, 1927)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, count).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 @torch.inference_mode()
 def logits_of(model: nn.Module, source, batch_size: int) -> torch.Tensor:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        order = np.arange(len(source.labels))
+    order = np.arange(len(source.labels))
+    with eval_mode(model):
         return torch.cat([model(x).cpu() for x, _ in source.batches(order, batch_size)])
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def same_classes(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -192,15 +192,9 @@ def predict(
     model.to(device)
     preprocess = model.spec.preprocess.at(size_as_trained(model, images, size))
     temperature = getattr(model, "temperature", 1.0)  # a backbone has none
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.inference_mode():
-            rows = [
-                (model(preprocess(image)[None].to(device)) / temperature).softmax(1).cpu()
-                for image in each_picture(images, preprocess.at_least)
-            ]
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with eval_mode(model), torch.inference_mode():
+        rows = [
+            (model(preprocess(image)[None].to(device)) / temperature).softmax(1).cpu()
+            for image in each_picture(images, preprocess.at_least)
+        ]
     return torch.cat(rows).numpy() if rows else np.zeros((0, len(model.classes)), np.float32)

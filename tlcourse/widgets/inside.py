@@ -12,11 +12,14 @@ from PIL import Image
 
 from ..activations.cache import cache_activations
 from ..data.sets import ImageSet
-from ..networks.backbones import Backbone, as_maps, pool
+from ..networks.backbones import Backbone, as_maps, eval_mode, pool
+from ..networks.heads import TransferModel
+from ..training.explain import class_activation_map
 
 #: Channels shown of each stage; side of their maps, and what lies between them, in pixels.
 CHANNELS, MAP_SIDE, MAP_GAP = 6, 42, 3
 THUMBNAIL = 96
+WHERE_SIDE, RED = 168, (213, 94, 0)
 
 
 def top_classes(probabilities: np.ndarray, classes: Sequence[str], count: int = 5) -> list[dict]:
@@ -38,9 +41,7 @@ def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], 
         float32 (C,): the activations after the last stage, pooled.
     """
     device = next(network.parameters()).device
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
+    with eval_mode(network):
         x = network.spec.preprocess.at(size)(image)[None].to(device)
         maps = []
         for name, stage in network.stages.named_children():
@@ -48,10 +49,7 @@ def look(network: Backbone, image: Image.Image, size: int) -> tuple[list[dict], 
             places = as_maps(x.float().cpu())
             shown = strip(places[0].numpy())
             maps.append({"name": name, "shape": list(places.shape[1:]), "picture": data_uri(shown)})
-        return maps, pool(x.float(), network.spec.tokens)[0].cpu().numpy()
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    return maps, pool(x.float(), network.spec.tokens)[0].cpu().numpy()
 
 
 def strip(activations: np.ndarray, channels: int = CHANNELS) -> Image.Image:
@@ -71,6 +69,16 @@ def strip(activations: np.ndarray, channels: int = CHANNELS) -> Image.Image:
     for i, tile in enumerate(tiles):
         shown.paste(tile, (i * (MAP_SIDE + MAP_GAP), 0), Image.new("L", tile.size, 255))
     return shown
+
+
+def where(model: TransferModel, image: Image.Image, name: str, size: int) -> str:
+    """The square that the model sees, in grey, with red where it speaks for a class: a data URI."""
+    square = Image.fromarray(model.spec.preprocess.at(size).pixels(image)).convert("L")
+    places = np.maximum(class_activation_map(model, image, name), 0)
+    share = np.round(180 * places / (places.max() or 1)).astype(np.uint8)
+    shown = square.convert("RGB").resize((WHERE_SIDE, WHERE_SIDE))
+    shown.paste(RED, mask=Image.fromarray(share).resize(shown.size, Image.Resampling.BICUBIC))
+    return data_uri(shown, "JPEG")
 
 
 def nearest(features: np.ndarray, gallery: np.ndarray, count: int = 5) -> list[tuple[int, float]]:

@@ -101,6 +101,7 @@ class InsideView {
       h("div", { class: "says" },
         this.bars("The 1000-way softmax says", result.imagenet),
         result.own ? this.bars("Your own head says", result.own) : null,
+        result.where ? this.where(result.where) : null,
         result.nearest ? this.neighbours(result.nearest) : null),
       this.maps(result));
   }
@@ -112,6 +113,13 @@ class InsideView {
         h("span", { class: "track", "aria-hidden": "true" },
           h("span", { style: `width:${(100 * row.probability).toFixed(1)}%` })),
         h("span", { class: "value" }, row.probability.toFixed(2))))));
+  }
+
+  where(found) {
+    return h("div", {}, h("h4", {}, `Where ${found.class} comes from`),
+      h("img", { src: found.picture, width: 168, height: 168,
+        alt: `the picture in grey, with red where it speaks for ${found.class}` }),
+      h("span", { class: "soft" }, "class activation map"));
   }
 
   neighbours(rows) {

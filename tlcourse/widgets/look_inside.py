@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import traitlets
 from PIL import Image
 
-from ..base.errors import CourseError
+from ..base.errors import CourseError, TrainingError
 from ..data.photo import decode_photo
 from ..data.sets import ImageSet, ImageSplits
 from ..networks.backbones import Backbone
@@ -27,7 +28,7 @@ class LookInsideError(CourseError, ValueError):
 
 
 class LookInside(CourseWidget):
-    """Choose or drop in a picture: classes, activation maps by stage, nearest training pictures.
+    """Choose or drop in a picture: classes, where they come from, activations by stage, neighbours.
 
     Parameters
     ----------
@@ -152,6 +153,10 @@ class LookInside(CourseWidget):
             trained_at = size_as_trained(model, self._gallery or [])
             own = predict(model, [image], size=trained_at)[0]
             result["own"] = inside.top_classes(own, model.classes)
+            best = result["own"][0]["name"]
+            with suppress(TrainingError):  # a class token reads no places
+                seen = inside.where(model, image, best, trained_at)
+                result["where"] = {"class": best, "picture": seen}
         if self._gallery is not None and len(self._gallery):
             result["nearest"] = self._nearest(features, size)
         return result
