@@ -7,7 +7,6 @@ header, another origin, no token, too much, too slowly.
 import asyncio
 import json
 import socket
-import threading
 import time
 from contextlib import suppress
 
@@ -19,7 +18,6 @@ import anywidget
 import traitlets
 from ipywidgets.widgets import widget
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.httpserver import HTTPServer
 from tornado.websocket import websocket_connect
 
 from tlcourse.app import demo, serve
@@ -45,41 +43,6 @@ class Tiny(anywidget.AnyWidget):
 
     def stop(self):
         self.stopped = True
-
-
-@pytest.fixture
-def limits(monkeypatch):
-    monkeypatch.setitem(serve.LIMITS, "idle_connection_timeout", 0.5)
-    monkeypatch.setitem(serve.LIMITS, "body_timeout", 0.5)
-
-
-@pytest.fixture
-def started(limits):
-    """Starts an application in a thread; returns its port."""
-    stops = []
-
-    def start(app):
-        sockets = serve.listen(0)
-        loops, up = [], threading.Event()
-
-        async def work():
-            loops.append((asyncio.get_running_loop(), asyncio.Event()))
-            server = HTTPServer(app, **serve.LIMITS)
-            server.add_sockets(sockets)
-            up.set()
-            await loops[0][1].wait()
-            server.stop()
-
-        thread = threading.Thread(target=asyncio.run, args=(work(),))
-        thread.start()
-        assert up.wait(10)
-        stops.append((loops[0], thread))
-        return sockets[0].getsockname()[1]
-
-    yield start
-    for (loop, stop), thread in stops:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
 
 
 @pytest.fixture

@@ -66,6 +66,16 @@ def add_split_folders(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_not_sure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--not-sure",
+        type=share,
+        default=0.0,
+        metavar="P",
+        help="answer 'not sure' where no class has this probability (default: always answer)",
+    )
+
+
 def refuse_existing(option: str, paths: Iterable[Path]) -> None:
     """Refuse to write over what is there.
 

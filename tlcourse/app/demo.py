@@ -18,14 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
-import tornado.web
 import tornado.websocket
 from comm.base_comm import BaseComm
 from tornado.ioloop import IOLoop
 from traitlets import TraitError
 
 from ..base.errors import CourseError
-from .serve import ADDRESS, Guard, application, listen, run
+from .serve import ADDRESS, Guard, Text, application, listen, run
 
 #: Pages at a time; seconds that the runs of a closed page are kept, for a reload.
 MOST, KEPT_S = 8, 600
@@ -44,10 +43,6 @@ body { margin: 0; color-scheme: light dark; background: light-dark(#fff, #16191d
 #lost { position: fixed; inset: auto 0 0 0; margin: 0; padding: 10px 16px; z-index: 9;
   background: #b84e00; color: #fff; }
 """
-_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 
 
 class PageComm(BaseComm):
@@ -173,19 +168,6 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
 
     def on_close(self) -> None:
         self.visitors.leave(self.name, self)
-
-
-class Text(Guard, tornado.web.RequestHandler):
-    """A part of the page."""
-
-    def initialize(self, text: str, kind: str) -> None:
-        self.text, self.kind = text, kind
-
-    def get(self) -> None:
-        self.set_header("Content-Type", f"{self.kind}; charset=utf-8")
-        self.set_header("Content-Security-Policy", _POLICY)
-        self.set_header("Cache-Control", "no-store")
-        self.finish(self.text)
 
 
 def make_application(widget_class: type, visitors: Visitors, token: str, port: int):

@@ -1,19 +1,23 @@
-"""The sub-commands about pages: `demo`, `site` and `export`."""
+"""The sub-commands about pages: `demo`, `serve`, `site` and `export`."""
 
 import argparse
 import json
 from pathlib import Path
 
 from ..base.paths import user_path
-from .arguments import whole
+from .arguments import add_not_sure, whole
 from .commands import command
 
 
-def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+def _page_arguments(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument(
-        "--port", type=whole(0, 65535), default=8866, help="0: a free one (default: %(default)s)"
+        "--port", type=whole(0, 65535), default=port, help="0: a free one (default: %(default)s)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    _page_arguments(parser, 8866)
 
 
 @command("demo", "one page for the front of a classroom, on this machine only", _demo_arguments)
@@ -21,6 +25,24 @@ def demo(chosen: argparse.Namespace) -> int:
     from .demo import serve_classroom
 
     serve_classroom(chosen.port, browser=not chosen.no_browser)
+    return 0
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a model file, or the folder of results of tlcourse train")
+    _page_arguments(parser, 8867)
+    add_not_sure(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+@command("serve", "a page that asks a model of yours, on this machine only", _serve_arguments)
+def serve(chosen: argparse.Namespace) -> int:
+    from .predict_pictures import find_model
+    from .serve_model import Answerer, serve_model
+
+    model = find_model(chosen.model)
+    answerer = Answerer(model, not_sure=chosen.not_sure, device=chosen.device)
+    serve_model(answerer, chosen.port, browser=not chosen.no_browser)
     return 0
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..base.paths import shown, user_path
-from .arguments import add_split_folders, duration, seed_number, share, whole
+from .arguments import add_not_sure, add_split_folders, duration, seed_number, whole
 from .commands import INTERRUPTED, command
 
 
@@ -90,13 +90,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", metavar="FILE", help="write a table with all probabilities (- for standard output)"
     )
-    parser.add_argument(
-        "--not-sure",
-        type=share,
-        default=0.0,
-        metavar="P",
-        help="answer 'not sure' where no class has this probability (default: always answer)",
-    )
+    add_not_sure(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 

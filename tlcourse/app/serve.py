@@ -1,4 +1,4 @@
-"""Serve pages to this machine only: the classroom page, the site.
+"""Serve pages to this machine only: the classroom page, the site, a model of yours.
 
 Listening on the loopback address is not enough: a page from elsewhere can give its own name this
 machine's address and then ask for whatever is served here. So every request has to name this
@@ -32,6 +32,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 
 def is_this_machine(host: str) -> bool:
@@ -44,10 +48,11 @@ def is_this_machine(host: str) -> bool:
 
 
 class Guard:
-    """What every handler here does first: it looks at the host, and at the token if there is one.
+    """What every handler here does first: it looks at host, origin, and the token if there is one.
 
     The application's settings hold `token` (None: none is asked for) and `cookie`, the name under
-    which a page that was opened with the token keeps it.
+    which a page that was opened with the token keeps it. Programs send it as
+    ``Authorization: Bearer TOKEN``.
     """
 
     def set_default_headers(self) -> None:
@@ -55,7 +60,9 @@ class Guard:
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        if not is_this_machine(self.request.host):
+        headers = self.request.headers
+        origin = urlsplit(headers.get("Origin", f"//{self.request.host}")).netloc
+        if not is_this_machine(self.request.host) or origin != self.request.host:
             raise tornado.web.HTTPError(403)
         token = self.settings["token"]
         if token is None:
@@ -66,7 +73,9 @@ class Guard:
                 self.settings["cookie"], token, httponly=True, samesite="Strict", path="/"
             )
             self.redirect(self.request.path)
-        elif not _same(self.get_cookie(self.settings["cookie"], ""), token):
+            return
+        bearer = headers.get("Authorization", "").removeprefix("Bearer ")
+        if not (_same(bearer, token) or _same(self.get_cookie(self.settings["cookie"], ""), token)):
             raise tornado.web.HTTPError(403)
 
     def write_error(self, status_code: int, **details) -> None:
@@ -80,6 +89,19 @@ def _same(given: str, token: str) -> bool:
 
 class Files(Guard, tornado.web.StaticFileHandler):
     """Files of a folder; `index.html` stands for the folder."""
+
+
+class Text(Guard, tornado.web.RequestHandler):
+    """A part of a page."""
+
+    def initialize(self, text: str, kind: str) -> None:
+        self.text, self.kind = text, kind
+
+    def get(self) -> None:
+        self.set_header("Content-Type", f"{self.kind}; charset=utf-8")
+        self.set_header("Content-Security-Policy", _POLICY)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(self.text)
 
 
 class Nothing(Guard, tornado.web.RequestHandler):

@@ -15,7 +15,7 @@ from .scripts import page_script, part_scripts, runtime_pieces
 
 FILES = ("model.onnx", "index.html")
 
-_SCRIPTS = ("zip", "album", "camera", "bars", "shelf", "exported")
+_SCRIPTS = ("zip", "album", "camera", "bars", "shelf", "exported", "exported_page")
 
 
 def export(

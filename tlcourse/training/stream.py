@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,12 +13,78 @@ import torch
 
 from ..activations import engines
 from ..base.process import pick_device
-from ..data.photo import PhotoError, Problem, read_photo
+from ..data.photo import PhotoError, Problem, decode_photo, read_bytes
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes, refuse_nan
 from ..networks.preprocess import size_as_trained
 
 Answer = tuple[Path, np.ndarray | Problem]
+
+
+class Predictor:
+    """A model that answers from several threads, each of which calls `start_thread` first.
+
+    Parameters
+    ----------
+    size
+        Side of the pictures in pixels; None: what the model was trained at.
+    """
+
+    def __init__(
+        self,
+        model: TransferModel,
+        *,
+        device: str | torch.device = "auto",
+        size: int | None = None,
+    ):
+        need_classes(model, "predict_files")
+        refuse_nan(model)
+        self.model, self.device = model, pick_device(device)
+        self.preprocess = model.spec.preprocess.at(size_as_trained(model, None, size))
+        self._head = model.head.to("cpu").eval()
+
+    def pixels(self, picture: Path | bytes) -> np.ndarray | Problem:
+        """Read a file, or the bytes of one, to uint8 (size, size, 3), or say what is wrong."""
+        try:
+            data, name = picture, "the picture"
+            if not isinstance(picture, bytes):
+                data, name = read_bytes(picture), picture
+            return self.preprocess.pixels(
+                decode_photo(data, name, at_least=self.preprocess.at_least)
+            )
+        except PhotoError as error:
+            return error.problem
+
+    def open(self, first: np.ndarray, pictures: int) -> None:
+        """Start the stages as for `cache_activations`: several times as fast as `predict`.
+
+        Parameters
+        ----------
+        first
+            The pixels of a picture, on which the engine is tried.
+        pictures
+            How many there will be, about.
+        """
+        self._engine = engines.open_engine(
+            self.model.stages,
+            self.preprocess,
+            True,
+            np.stack([first]),
+            pictures=pictures,
+            device=self.device,
+        )
+        self.start_thread = self._engine.start_thread
+
+    def __call__(self, pictures: Sequence[Path | bytes]) -> list[np.ndarray | Problem]:
+        """Answer a batch: float32 (classes,), or what is wrong, for each picture."""
+        found = [self.pixels(picture) for picture in pictures]
+        good = [pixels for pixels in found if not isinstance(pixels, Problem)]
+        if good:
+            with torch.inference_mode():
+                rows = torch.from_numpy(self._engine(np.stack(good)))
+                logits = self._head(rows) / self.model.temperature
+                answers = iter(logits.softmax(1).numpy())
+        return [one if isinstance(one, Problem) else next(answers) for one in found]
 
 
 def predict_files(
@@ -29,8 +95,6 @@ def predict_files(
     size: int | None = None,
 ) -> Iterator[Answer]:
     """Yield the probabilities of each picture file, in order; what cannot be read is no stop.
-
-    The stages are run as for `cache_activations`, which is several times as fast as `predict`.
 
     Parameters
     ----------
@@ -45,51 +109,28 @@ def predict_files(
     answer : np.ndarray or Problem
         float32 (classes,), or what is wrong with the file.
     """
-    need_classes(model, "predict_files")
-    refuse_nan(model)
     paths = [Path(file) for file in files]
-    device = pick_device(device)
-    preprocess = model.spec.preprocess.at(size_as_trained(model, None, size))
-    head = model.head.to("cpu").eval()
-
-    def pixels(path: Path) -> np.ndarray | Problem:
-        try:
-            return preprocess.pixels(read_photo(path, at_least=preprocess.at_least))
-        except PhotoError as error:
-            return error.problem
-
-    first = next((found for path in paths if not isinstance(found := pixels(path), Problem)), None)
+    predictor = Predictor(model, device=device, size=size)
+    tried = (predictor.pixels(path) for path in paths)
+    first = next((pixels for pixels in tried if not isinstance(pixels, Problem)), None)
     if first is None:
-        yield from ((path, pixels(path)) for path in paths)
+        yield from ((path, predictor.pixels(path)) for path in paths)
         return
-    engine = engines.open_engine(
-        model.stages, preprocess, True, np.stack([first]), pictures=len(paths), device=device
-    )
-
-    def probabilities(rows: np.ndarray) -> np.ndarray:
-        return (head(torch.from_numpy(rows)) / model.temperature).softmax(1).numpy()
-
-    def work(chunk: list[Path]) -> list[Answer]:
-        found = [pixels(path) for path in chunk]
-        good = [pixel for pixel in found if not isinstance(pixel, Problem)]
-        if not good:
-            return list(zip(chunk, found, strict=True))
-        with torch.inference_mode():
-            rows = iter(probabilities(engine(np.stack(good))))
-        answers = [pixel if isinstance(pixel, Problem) else next(rows) for pixel in found]
-        return list(zip(chunk, answers, strict=True))
-
-    workers = engines.worker_count(device)
-    batch, threads = engines.batch_size_for(preprocess.size, device), torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=engine.start_thread)
+    predictor.open(first, len(paths))
+    workers = engines.worker_count(predictor.device)
+    batch = engines.batch_size_for(predictor.preprocess.size, predictor.device)
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(workers, initializer=predictor.start_thread)
     try:
         ahead: deque = deque()
         for start in range(0, len(paths), batch):
-            ahead.append(pool.submit(work, paths[start : start + batch]))
+            chunk = paths[start : start + batch]
+            ahead.append((chunk, pool.submit(predictor, chunk)))
             if len(ahead) > 2 * workers:
-                yield from ahead.popleft().result()
-        while ahead:
-            yield from ahead.popleft().result()
+                done, answers = ahead.popleft()
+                yield from zip(done, answers.result(), strict=True)
+        for done, answers in ahead:
+            yield from zip(done, answers.result(), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)

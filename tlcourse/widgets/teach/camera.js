@@ -1,8 +1,8 @@
 // The camera: asked for when it is first wanted, explained where it cannot be had.
 
-const WHY = {
 import { h } from "../dom.js";
 
+const WHY = {
   NotAllowedError: "The browser may not use the camera. Allow it beside the address of this page and "
     + "try again; or drop pictures: all the rest works without a camera.",
   NotFoundError: "No camera was found. Drop, paste or choose pictures: all the rest works without one.",

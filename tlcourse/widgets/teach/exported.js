@@ -1,17 +1,16 @@
-// The page of an exported model: one picture or the camera, what the model says, and where it looks.
+// A page that asks one model: a picture or the camera, what the model says, and where it looks.
 
 import { h, root, setText } from "../dom.js";
 import { centreSquare } from "./album.js";
 import { Bars, paintMap } from "./bars.js";
 import { Camera } from "./camera.js";
 import { open } from "./decode.js";
-import { LocalEngine } from "./engine.js";
 import { evidence, softmax } from "./head.js";
 import { dropPlace, fileButton } from "./shelf.js";
 
 const SIDE = 320;
 
-class Exported {
+export class Exported {
   constructor(el, engine) {
     this.engine = engine;
     this.camera = new Camera();
@@ -65,14 +64,22 @@ class Exported {
   ask(blob) {
     return this.guard(async () => {
       if (this.camera.on) this.toggle();
-      const bitmap = await open(blob);
+      const bitmap = await this.open(blob);
       await this.ready();
       const seen = await this.engine.look(blob);
-      const square = centreSquare(bitmap, SIDE, this.engine.about.preprocess.crop);
-      this.picture.getContext("2d").drawImage(square, 0, 0);
-      bitmap.close();
+      this.paint(bitmap);
       this.show(seen, false);
     }, blob.name ?? "The picture");
+  }
+
+  open(blob) {
+    return open(blob);
+  }
+
+  paint(bitmap) {
+    const square = centreSquare(bitmap, SIDE, this.engine.about.preprocess.crop);
+    this.picture.getContext("2d").drawImage(square, 0, 0);
+    bitmap.close();
   }
 
   show(seen, live) {
@@ -86,14 +93,14 @@ class Exported {
   again() {
     if (!this.seen) return;
     const { classes, head } = this.engine.about;
-    const { features, shape, logits, decode, network } = this.seen;
+    const { features, shape, logits, decode, network, answer, took } = this.seen;
     const p = softmax(logits);
     const best = p.indexOf(Math.max(...p));
     this.probabilities = p;
     const order = p.map((value, i) => ({ name: classes[i], value, strong: i === best }));
     this.bars.show(order.length > 12 ? order.sort((a, b) => b.value - a.value).slice(0, 12) : order);
-    setText(this.verdict, classes[best]);
-    setText(this.took, `${Math.round(decode)} ms to read the picture, ${Math.round(network)} ms in the network`);
+    setText(this.verdict, answer ?? classes[best]);
+    setText(this.took, took ?? `${Math.round(decode)} ms to read the picture, ${Math.round(network)} ms in the network`);
     this.heat.hidden = !head || !this.shade.checked;
     if (!this.heat.hidden) paintMap(this.heat, evidence(features, shape, head, classes.length, best));
   }
@@ -118,5 +125,3 @@ class Exported {
     });
   }
 }
-
-window.exported = new Exported(document.getElementById("model"), new LocalEngine("", []));
