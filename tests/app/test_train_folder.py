@@ -1,19 +1,22 @@
 """From a folder of photographs to results: honest about what was chosen where, and careful."""
 
 import functools
+import itertools
 import json
 import os
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tlcourse as tl
-from tlcourse.app import train_folder as module
+from tlcourse.app import choose, train_folder as module
 from tlcourse.app.report import how_sure
-from tlcourse.app.train_folder import FILES, OutputError, train_folder
+from tlcourse.app.train_folder import FILES, OutputError, TimeError, train_folder
+from tlcourse.base import process
 from tlcourse.data.sets import DatasetError
 
 COLOURS = {"red": (200, 40, 40), "sky": (60, 120, 220)}
@@ -252,15 +255,40 @@ def test_results_in_the_home_folder(photos, tmp_path, monkeypatch):
     assert tl.load_model("~/out/model.safetensors").classes == ("red", "sky")
 
 
-def test_the_time_is_kept_and_the_rivals_are_reported(photos, tmp_path):
+def test_the_time_is_kept_and_the_rivals_are_reported(photos, tmp_path, monkeypatch):
+    def three_epochs(clock, row):
+        clock._stopped = row["epoch"] == 3
+        return not clock._stopped
+
+    monkeypatch.setattr(choose.Clock, "go_on", three_epochs)
+    monkeypatch.setattr(choose, "TRIALS", 0)
     said = []
     result = quick(
-        photos, tmp_path / "out", epochs=500, strategy="auto", seconds=3, say=said.append
+        photos, tmp_path / "out", epochs=500, strategy="auto", seconds=500, say=said.append
     )
-    assert "Advice: " in said[0] and len(result.history) < 500 and not result.interrupted
+    assert "Advice: " in said[0] and len(result.history) == 3 and not result.interrupted
     assert "time was up" in " ".join(result.warnings)
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "What else was considered" in report and "finetune_all: " in report
+
+
+@pytest.mark.parametrize("strategy", ["linear_probe", "auto"])
+def test_a_time_too_short_to_learn_anything_in(photos, tmp_path, strategy):
+    with pytest.raises(TimeError, match="before one epoch was done.*--time"):
+        quick(photos, tmp_path / "out", strategy=strategy, seconds=1e-3)
+    assert not (tmp_path / "out").exists()
+
+
+def test_time_is_up_in_the_middle_of_an_epoch(photos, tmp_path, monkeypatch):
+    """With a clock that each look at it moves on by a second."""
+    looks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(looks)))
+    monkeypatch.setattr(process, "time", clock)
+    monkeypatch.setattr(choose, "time", clock)
+    result = quick(photos, tmp_path / "out", strategy="last_1", epochs=10_000, seconds=300)
+    assert "time was up" in " ".join(result.warnings) and not result.interrupted
+    assert 300 <= next(looks) < 330, "it ended with the batch that was under way"
+    assert len(result.history) < 300 and result.history.best_epoch
 
 
 def test_a_strategy_by_its_name_with_class_weights(photos, tmp_path):

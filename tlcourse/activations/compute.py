@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..base.process import check_time
 from ..base.progress import progress_bar
 from ..data.handed import image_set
 from ..data.sets import ImageSet
@@ -129,6 +130,7 @@ class Build:
                 for (_, view), digest, row in zip(named, digests, rows, strict=True):
                     self.computed += writer.append(row_key(digest, view), row)
                 bar.update(len(chunk))
+                check_time()
 
     def _named(self, chunk: np.ndarray) -> list[tuple[int, int | None]]:
         """Picture and view of numbers in `todo`."""

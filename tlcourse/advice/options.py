@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from sklearn.model_selection import StratifiedGroupKFold
 from torch.nn import functional as F
 
-from ..base.process import keep_freed_memory, pick_device
+from ..base.process import TimeUp, check_time, keep_freed_memory, pick_device, time_limit
 from ..data.sets import ImageSet, ImageSplits
 from ..networks.backbones import Backbone
 from ..networks.freezing import frozen_prefix
@@ -133,7 +134,10 @@ def try_out(
         parts = images.subset(there), images.subset([]), images.subset(left_out)
         data = ImageSplits("trial", images.classes, *parts)
         model: TransferModel = apply(option.strategy, backbone, images.classes, seed=seed)
-        train(model, data, seed=seed, size=size, device=device, progress=False)
+        history = train(model, data, seed=seed, size=size, device=device, progress=False)
+        if history.interrupted:
+            check_time()
+            raise KeyboardInterrupt
         cache = bool(frozen_prefix(model))
         found = evaluate(model, data.test, cache=cache, device=device, progress=False)
         right[left_out] = found.probabilities.argmax(1) == data.test.labels
@@ -160,7 +164,10 @@ def try_all(
         left = seconds - (time.perf_counter() - started)
         # Each fold trains on all parts but one.
         enough = option.seconds * (FOLDS - 1) <= left
-        tried.append(try_out(option, backbone, images, sources, **settings) if enough else option)
+        if enough:
+            with suppress(TimeUp), time_limit(left):
+                option = try_out(option, backbone, images, sources, **settings)
+        tried.append(option)
     return tuple(tried)
 
 

@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ..activations.cache import cache_activations
 from ..base.errors import CourseError
+from ..base.process import check_time
 from ..base.progress import progress_bar
 from ..data.sets import ImageSet
 from ..data.splits import clusters
@@ -257,6 +258,7 @@ def measure(
     stages = pretrained.stage_names
     last = stages[-1]
     for network, stage in progress_bar(plan, what="probing", unit="stage", enabled=progress):
+        check_time()
         rows = cache_activations(network, images, stage, size=size, device=device, progress=False)
         features = rows.numpy().astype(np.float64)
         right = named_right(features, images.labels, sources, seed)

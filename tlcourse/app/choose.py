@@ -28,7 +28,12 @@ class Clock:
 
     def __init__(self, seconds: float | None):
         self.seconds, self._started = seconds, time.monotonic()
-        self.is_up = False
+        self._stopped = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the time is over, or too short for another epoch."""
+        return self._stopped or self.left() == 0
 
     def left(self) -> float | None:
         """Seconds that are left; None for no limit."""
@@ -38,8 +43,8 @@ class Clock:
 
     def go_on(self, row: dict) -> bool:
         """After an epoch, a row of the history: whether there is time for more."""
-        self.is_up = self.seconds is not None and self.left() < row["seconds"] / 2
-        return not self.is_up
+        self._stopped = self.seconds is not None and self.left() < row["seconds"]
+        return not self._stopped
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,6 @@
 """From a folder of photographs to a classifier, a history and a report: ``tlcourse train``."""
 
-import json
-import math
 import os
-import shlex
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +12,7 @@ from .. import __version__
 from ..base.errors import CourseError
 from ..base.files import exchanged, sweep, write_whole
 from ..base.paths import shown, user_path
+from ..base.process import TimeUp, time_limit
 from ..data.folders import BadFilesWarning, divide_records
 from ..data.labels import label_records
 from ..data.layout import scan
@@ -30,11 +28,23 @@ from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
 from .choose import Clock, choose
+from .hand_on import TimmForm, card, command, configuration, save_result, timm_form
 from .reasons import find_reasons
 from .report import Run, write_report
 
-FILES = ("model.safetensors", "history.csv", "result.json", "report.html")
+FILES = (
+    "model.safetensors",
+    "config.json",
+    "README.md",
+    "history.csv",
+    "result.json",
+    "report.html",
+)
 FEW = 30  # pictures to report on; with fewer, one mistake moves the accuracy by several points
+
+
+class TimeError(CourseError):
+    """A time that is too short to learn anything in."""
 
 
 class OutputError(CourseError, FileExistsError):
@@ -127,6 +137,8 @@ def train_folder(
 
     Raises
     ------
+    TimeError
+        `seconds` were over before one epoch was done.
     OutputError
         `out` holds something already, or lies inside the folder of pictures.
     CourseError
@@ -148,27 +160,28 @@ def train_folder(
     while True:
         splits, notes = _divide(records, size, seed, group_by)
         try:
-            if chosen is None:
-                chosen = choose(strategy, network, splits, time_left, device, seed, progress)
-                say(chosen.price)
-            plan = replace(chosen.strategy, augment=augment or chosen.strategy.augment)
-            model = apply(plan, network, splits.classes, seed=seed)
-            history = train(
-                model,
-                splits,
-                epochs=epochs,
-                seed=seed,
-                class_weights=class_weights,
-                on_epoch=time_left.go_on,
-                **options,
-            )
+            with time_limit(time_left.left()):
+                if chosen is None:
+                    chosen = choose(strategy, network, splits, time_left, device, seed, progress)
+                    say(chosen.price)
+                plan = replace(chosen.strategy, augment=augment or chosen.strategy.augment)
+                model = apply(plan, network, splits.classes, seed=seed)
+                history = train(
+                    model,
+                    splits,
+                    epochs=epochs,
+                    seed=seed,
+                    class_weights=class_weights,
+                    on_epoch=time_left.go_on,
+                    **options,
+                )
             if not history.rows:
-                raise KeyboardInterrupt
+                raise TimeUp if time_left.is_up else KeyboardInterrupt
             if history.interrupted:
                 why = "time was up" if time_left.is_up else "it was interrupted"
                 notes.append(f"Training ended after {len(history)} epochs: {why}.")
             settings = _settings(folder, splits, model, history, seed)
-            settings["command"] = _command(
+            settings["command"] = command(
                 folder,
                 strategy=strategy,
                 backbone=backbone,
@@ -186,7 +199,10 @@ def train_folder(
             with exchanged(out, FILES) as staging:
                 calibrate(model, splits.validation, device=device)
                 settings["temperature of the softmax"] = f"{model.temperature:.2f}"
-                save_model(model, staging / "model.safetensors")
+                form = timm_form(model)
+                names = form.names if isinstance(form, TimmForm) else {}
+                save_model(model, staging / "model.safetensors", names=names)
+                write_whole(staging / "config.json", configuration(model, form))
                 history.save(staging / "history.csv")
                 cache = bool(frozen_prefix(model))
                 evaluation = evaluate(model, splits.test, cache=cache, **options)
@@ -205,10 +221,17 @@ def train_folder(
                     warnings=notes,
                     reasons=find_reasons(model, evaluation, splits, **options),
                 )
-                _save_result(staging / "result.json", run)
+                parts = {name: getattr(splits, name) for name in ("train", "validation", "test")}
+                write_whole(staging / "README.md", card(model, form, run, parts))
+                save_result(staging / "result.json", run)
                 write_report(staging / "report.html", run)
             ended = history.interrupted and not time_left.is_up
             return TrainedFolder(out, model, splits, history, evaluation, notes, ended)
+        except TimeUp:
+            raise TimeError(
+                f"{seconds:.0f} s were over before one epoch was done. What was computed is kept: "
+                "run it again, or give more --time or a smaller --size"
+            ) from None
         except PhotoError as error:
             _leave_out(records, error)
 
@@ -314,37 +337,3 @@ def _source_of_test(records: Records) -> str:
     if given:
         return f"the pictures of the folder '{given}'"
     return "pictures that were set aside before training"
-
-
-def _command(folder: Path, **options) -> str:
-    words = ["tlcourse", "train", shown(folder)]
-    for name, value in options.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif value is not None and value is not False:
-            words += [option, f"{value:g}s" if name == "time" else str(value)]
-    return shlex.join(words)
-
-
-def _save_result(path: Path, run: Run) -> None:
-    low, high = run.evaluation.interval
-    result = {
-        "accuracy": run.evaluation.accuracy,
-        "interval_95": [low, high],
-        "pictures": len(run.evaluation.labels),
-        "per_class": {  # JSON has no NaN: null where a share is undefined
-            name: {k: None if math.isnan(v) else v for k, v in row.items()}
-            for name, row in run.evaluation.per_class.items()
-        },
-        "confusion": run.evaluation.confusion.tolist(),
-        "classes": list(run.classes),
-        "best_epoch": run.history.best_epoch,
-        "interrupted": run.history.interrupted,
-        "seconds": run.history.seconds,
-        "settings": run.settings,
-        "considered": run.considered,
-        "warnings": run.warnings,
-    }
-    text = json.dumps(result, indent=2, allow_nan=False)
-    write_whole(path, text + "\n")

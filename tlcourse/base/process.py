@@ -1,9 +1,12 @@
-"""The running process: its device, and settings that the speed of PyTorch on a CPU depends on."""
+"""The running process: its device, its time, and what the speed of PyTorch on a CPU depends on."""
 
 import ctypes
+import math
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import torch
@@ -17,6 +20,7 @@ _M_MMAP_THRESHOLD = -3
 _MMAP_THRESHOLDS = (1 << 30, 32 << 20)
 _NEVER_TRIM = 2**31 - 1
 _PIXELS_A_THREAD = 40_000
+_END: ContextVar[float] = ContextVar("end", default=math.inf)
 
 
 @cache
@@ -71,6 +75,27 @@ def threads_for(pixels: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+class TimeUp(KeyboardInterrupt):
+    """The time of `time_limit` is over: what is under way ends as by Ctrl-C."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Let the block end with `TimeUp` at the first `check_time` after so long; None: never."""
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    token = _END.set(min(end, _END.get()))
+    try:
+        yield
+    finally:
+        _END.reset(token)
+
+
+def check_time() -> None:
+    """Raise `TimeUp` where the time is over; called once a batch."""
+    if time.monotonic() > _END.get():
+        raise TimeUp
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

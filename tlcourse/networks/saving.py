@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -25,10 +26,17 @@ _FORMAT = "tlcourse-model/1"
 _MOST_UNITS, _MOST_PIXELS = 2**20, 1024
 
 
-def save_model(model: TransferModel, path: str | Path) -> Path:
+def save_model(
+    model: TransferModel, path: str | Path, *, names: Mapping[str, str] | None = None
+) -> Path:
     """Write the model to one safetensors file: tensors, and how to build it, in its header.
 
     No pickle: opening such a file runs no code. The file appears whole or not at all.
+
+    Parameters
+    ----------
+    names
+        What other programs call the tensors, to the model's names of them; None: the model's own.
 
     Raises
     ------
@@ -59,6 +67,9 @@ def save_model(model: TransferModel, path: str | Path) -> Path:
         "batch_norm": {name: stage.batch_norm for name, stage in model.stages.named_children()},
     }
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    if names:
+        about["names"] = dict(names)
+        tensors = {name: tensors[own] for name, own in names.items()}
     # Not safetensors' save_file, which makes files that no other user of the machine can read.
     write_whole(path, save(tensors, metadata={"tlcourse": json.dumps(about)}))
     return path
@@ -85,7 +96,8 @@ def load_model(path: str | Path) -> TransferModel:
         raise ModelFileError(f"{path} holds tensors, but was not written by tlcourse.save_model")
     try:
         _check_form(about)
-        return _build(about, tensors)
+        own = about.get("names", {})
+        return _build(about, {own.get(name, name): value for name, value in tensors.items()})
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]  # PyTorch lists every tensor that is missing
         raise ModelFileError(
@@ -120,12 +132,15 @@ def _check_form(about: dict) -> None:
         "image_size": lambda value: value is None or whole(value, _MOST_PIXELS),
         "temperature": lambda value: type(value) in (int, float) and 0 < value < 100,
         "frozen": names,
+        "names": lambda value: (
+            isinstance(value, dict) and all(isinstance(name, str) for name in value.values())
+        ),
         # Files of before batch norm was noted have no such entry.
         "batch_norm": lambda value: (
             isinstance(value, dict) and all(way in ("adapt", "frozen") for way in value.values())
         ),
     }
-    absent = {"batch_norm": {}, "image_size": None, "temperature": 1.0}
+    absent = {"batch_norm": {}, "image_size": None, "temperature": 1.0, "names": {}}
     for name, fits in forms.items():
         if not fits(about.get(name, absent.get(name))):
             raise ValueError(f"its {name} is {about.get(name)!r:.80}")

@@ -172,17 +172,23 @@ def train(
         if before.interrupted:
             return before
     lr = PRETRAINED_LR if lr is None else lr
-    history = fit(
-        model,
-        data,
-        epochs=epochs,
-        lr=HEAD_FACTOR * lr if strategy.probe_first else lr,
-        stage_lrs=strategy.stage_lrs(model, lr),
-        unfreeze_at=strategy.unfreeze_at(model, epochs),
-        batch_norm=strategy.batch_norm,
-        cache=cache and model.stage_names[0] not in strategy.trained_stages(model),
-        **options,
-    )
+    try:
+        history = fit(
+            model,
+            data,
+            epochs=epochs,
+            lr=HEAD_FACTOR * lr if strategy.probe_first else lr,
+            stage_lrs=strategy.stage_lrs(model, lr),
+            unfreeze_at=strategy.unfreeze_at(model, epochs),
+            batch_norm=strategy.batch_norm,
+            cache=cache and model.stage_names[0] not in strategy.trained_stages(model),
+            **options,
+        )
+    except KeyboardInterrupt:  # while it computed what it needs: the new part has learnt already
+        if before is None:
+            raise
+        before.interrupted = True
+        return before
     return _joined(before, history) if before else history
 
 

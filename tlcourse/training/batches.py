@@ -12,6 +12,7 @@ import torch
 
 from ..activations.cache import cache_activations
 from ..base.errors import TrainingError
+from ..base.process import check_time
 from ..data.sets import ImageSet
 from ..networks import freezing
 from ..networks.heads import TransferModel
@@ -66,6 +67,7 @@ class PixelBatches:
 
             ahead = start(chunks[0]) if chunks else []
             for number, chunk in enumerate(chunks):
+                check_time()
                 pixels = np.stack([future.result() for future in ahead])
                 ahead = start(chunks[number + 1]) if number + 1 < len(chunks) else []
                 x = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
@@ -86,6 +88,7 @@ class RowBatches:
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
         for chunk in chunks_of(order, size):
+            check_time()
             if isinstance(self.rows, torch.Tensor):
                 x = self.rows.index_select(0, torch.from_numpy(chunk).to(self.device))
             else:
