@@ -1,12 +1,16 @@
-"""A page of thumbnails to look at before training: ``tlcourse look``."""
+"""A page of thumbnails to look at and to decide about before training: ``tlcourse look``."""
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import html
 import io
+import json
 import warnings
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
 from pathlib import Path
 
 from ..advice.look import Findings, look
@@ -61,7 +65,7 @@ def look_at_folder(
     given = [label for part in parts for label in part.labels]
     images = ImageSet(data.classes, given, data.train.source, rows)
     found = look(images, size=size, device=device, progress=progress)
-    write_whole(path, page(f"{data.name}: look before you train", _body(data, found)))
+    write_whole(path, _page(data, found))
     if decisions is not None:
         write_whole(decisions, decisions_table(found))
     return found
@@ -78,6 +82,33 @@ def decisions_table(found: Findings) -> str:
     return text.getvalue()
 
 
+def _page(data, found: Findings) -> str:
+    script = (files(__package__) / "look_page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    about = json.dumps({"classes": list(data.classes), "name": data.name}).replace("<", "\\u003c")
+    body = (
+        f"{_STYLE}{_body(data, found)}"
+        f'<script type="application/json" id="about">{about}</script>'
+        '<div id="decisions" hidden><span role="status"></span>'
+        "<button type='button'>Save the decisions</button>"
+        "<span>Then: <code>tlcourse train FOLDER --labels FILE</code></span></div>"
+        f"<script>{script}</script>"
+    )
+    whole = page(f"{data.name}: look before you train", body)
+    # This script alone may run.
+    return whole.replace(
+        "default-src 'none';", f"default-src 'none'; script-src 'sha256-{digest}';"
+    )
+
+
+_STYLE = """<style>
+.decide select { max-width: 100%; margin-top: 0.3rem; font: inherit; }
+#decisions:not([hidden]) { position: sticky; bottom: 0; display: flex; flex-wrap: wrap; gap: 1rem;
+  align-items: center; padding: 0.8rem; background: Canvas; border-top: 1px solid var(--edge); }
+#decisions button { font: inherit; padding: 0.3rem 0.8rem; }
+</style>"""
+
+
 def _body(data, found: Findings) -> str:
     problems = [*data.notes, *map(str, data.problems)]
     noted = "".join(f'<p class="warning">{html.escape(text)}</p>' for text in problems)
@@ -92,8 +123,9 @@ def _body(data, found: Findings) -> str:
     groups = [(row, f"group {n}") for n, group in enumerate(found.groups, 1) for row in group]
     classes = found.images.classes
     odd = [(row, html.escape(classes[found.images.labels[row]])) for row in found.outliers]
+    likely = {one.row: one.likely for one in found.suspects}
     return noted + "".join(
-        _section(found.images, *section)
+        _section(found.images, likely, *section)
         for section in (
             (
                 "Labels to doubt",
@@ -112,13 +144,20 @@ def _body(data, found: Findings) -> str:
     )
 
 
-def _section(images: ImageSet, title: str, about: str, shown: Iterable[tuple[int, str]]) -> str:
+def _section(
+    images: ImageSet,
+    likely: Mapping[int, str],
+    title: str,
+    about: str,
+    shown: Iterable[tuple[int, str]],
+) -> str:
     shown = list(shown)
     figures = "\n".join(
         figure(
             images.image(row, at_least=240),
             f"A picture of the class {images.classes[images.labels[row]]}",
-            f"{caption}<br><code>{html.escape(images.name(row))}</code>",
+            f"{caption}<br><code>{html.escape(images.name(row))}</code>"
+            f"{_decision(images, row, likely.get(row))}",
         )
         for row, caption in shown[:MOST]
     )
@@ -127,3 +166,11 @@ def _section(images: ImageSet, title: str, about: str, shown: Iterable[tuple[int
         f"<section><h2>{title}: {len(shown)}</h2><p>{about}{more}</p>"
         f'<div class="mistakes">{figures}</div></section>'
     )
+
+
+def _decision(images: ImageSet, row: int, likely: str | None) -> str:
+    """Return the place where the page's script puts the choices for a picture."""
+    about = {"file": images.name(row), "given": images.classes[images.labels[row]]}
+    about |= {"likely": likely} if likely else {}
+    data = " ".join(f'data-{name}="{html.escape(text)}"' for name, text in about.items())
+    return f"<div class='decide' {data}></div>"
