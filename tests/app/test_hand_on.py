@@ -57,8 +57,9 @@ def test_timm_loads_the_folder_and_gives_the_same_logits(name, tmp_path):
     assert tuple(theirs.pretrained_cfg["label_names"]) == CLASSES
     options = timm.data.resolve_model_data_config(theirs)
     preprocess = model.spec.preprocess
-    assert options["input_size"] == (3, 64, 64) and options["crop_pct"] == preprocess.crop
-    assert options["mean"] == preprocess.mean and options["std"] == preprocess.std
+    assert tuple(options["input_size"]) == (3, 64, 64)
+    assert options["crop_pct"] == preprocess.crop
+    assert tuple(options["mean"]) == preprocess.mean and tuple(options["std"]) == preprocess.std
     assert options["interpolation"] == preprocess.interpolation
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     x = timm.data.create_transform(**options, is_training=False)(Image.fromarray(noise))

@@ -17,7 +17,9 @@ from tlcourse.app import choose, train_folder as module
 from tlcourse.app.report import how_sure
 from tlcourse.app.train_folder import FILES, OutputError, TimeError, train_folder
 from tlcourse.base import process
+from tlcourse.data.layout import scan
 from tlcourse.data.sets import DatasetError
+from tlcourse.networks.preprocess import Preprocess
 
 COLOURS = {"red": (200, 40, 40), "sky": (60, 120, 220)}
 
@@ -310,11 +312,35 @@ def test_labels_from_a_table(tmp_path):
     assert "1 pictures have another label" in " ".join(result.warnings)
 
 
+@pytest.mark.parametrize(
+    ("sides", "options", "expected"),
+    [
+        ((400, 400), {}, 288),
+        ((500, 330), {}, 288),
+        ((500, 320), {}, 224),
+        ((400, 400), {"takes": range(32, 1025, 16)}, 224),
+        ((400, 400), {"takes": range(224, 225)}, 224),
+        ((900, 500), {"size": 299}, 384),
+    ],
+)
+def test_the_size_follows_the_photographs(tmp_path, sides, options, expected):
+    for i in range(3):
+        (tmp_path / str(i)).mkdir()
+        Image.new("RGB", sides).save(tmp_path / str(i) / "a.jpg")
+    (tmp_path / "0" / "bad.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (40, 40)).save(tmp_path / "1" / "small.jpg")
+    settings = {"size": 224, "crop": 0.875, "interpolation": "bicubic"} | options
+    preprocess = Preprocess(**settings, mean=(0, 0, 0), std=(1, 1, 1))
+    backbone = SimpleNamespace(spec=SimpleNamespace(preprocess=preprocess))
+    assert choose.picture_size(backbone, scan(tmp_path)) == expected
+
+
 def test_ants_and_bees(shared_datasets, tmp_path):
-    """What the documentation promises of the real photographs, at the network's own size."""
+    """What the documentation promises of the real photographs, at the size that suits them."""
     result = train_folder(shared_datasets / "hymenoptera_data", tmp_path / "out", progress=False)
     assert len(result.evaluation.labels) > 150
-    assert result.evaluation.accuracy >= 0.93
+    assert result.model.image_size == 288
+    assert result.evaluation.accuracy >= 0.95
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     wrong = int((result.evaluation.predictions != result.evaluation.labels).sum())
     assert report.count("data:image/jpeg;base64,") == wrong

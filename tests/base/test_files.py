@@ -136,6 +136,13 @@ def test_an_end_half_way_keeps_the_earlier_results(tmp_path, error):
     assert content(tmp_path) == {"one": "old", "two": "old"}
 
 
+def test_the_error_names_the_place_of_the_result(tmp_path):
+    with pytest.raises(WriteError) as error, exchanged(tmp_path, FILES) as staging:
+        (staging / FILES[0]).mkdir()
+        write_whole(staging / FILES[0], "x")
+    assert str(error.value).startswith(f"{tmp_path / FILES[0]} could not be written")
+
+
 def test_where_there_are_no_earlier_results_what_is_whole_is_kept(tmp_path):
     with pytest.raises(KeyboardInterrupt), exchanged(tmp_path, FILES) as staging:
         write_whole(staging / "one", "new")

@@ -1,12 +1,16 @@
-"""Which strategy ``tlcourse train`` follows in the time there is, and what it says of its price."""
+"""What ``tlcourse train`` chooses: a size of the pictures, and a strategy for the time there is."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..advice.advise import advise
 from ..advice.options import duration, price
+from ..data.photo import PhotoError, read_photo
+from ..data.photo_checks import Records
 from ..data.sets import ImageSplits
 from ..networks.backbones import Backbone
 from ..networks.preprocess import input_size
@@ -15,6 +19,12 @@ from ..strategies.strategy import Strategy, get_strategy
 AUTO = "auto"
 TRIALS = 1 / 3
 """Share of the time that is spent on trying strategies out."""
+
+LARGER = 9 / 7
+"""How much larger than its own size a network is shown photographs that have the pixels. Networks
+are trained on crops at random, in which things look larger than in whole pictures, and recognise
+these better at a size that makes up for it (Touvron et al. 2019, FixRes)."""
+SAMPLE = 20
 
 
 class Clock:
@@ -54,6 +64,22 @@ class Choice:
     strategy: Strategy
     price: str
     considered: list[str] = field(default_factory=list)
+
+
+def picture_size(backbone: Backbone, records: Records) -> int:
+    """Side in pixels: the network's own, or larger where the pictures are."""
+    preprocess = backbone.spec.preprocess
+    larger = 32 * round(LARGER * preprocess.size / 32)
+    if preprocess.takes.step > 1 or larger not in preprocess.takes:
+        return preprocess.size
+    sides = []
+    for i in np.linspace(0, len(records.photos) - 1, SAMPLE).astype(int):
+        try:
+            sides.append(min(read_photo(records.folder / records.photos[i].path).size))
+        except PhotoError:  # it is listed when the pictures are divided
+            continue
+    enough = bool(sides) and np.median(sides) >= larger / preprocess.crop
+    return larger if enough else preprocess.size
 
 
 def choose(

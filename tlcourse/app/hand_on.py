@@ -176,7 +176,7 @@ def _table(head: list[str], rows: list[list]) -> str:
 def _data(names: list[str], run: Run, parts: dict) -> str:
     counts = [np.bincount(images.labels, minlength=len(names)) for images in parts.values()]
     rows = [[name, *(int(count[i]) for count in counts)] for i, name in enumerate(names)]
-    return f"## Data\n\n{run.chosen_on} {run.reported_on}\n\n" + _table(["class", *parts], rows)
+    return f"## Data\n\n{run.chosen_on}\n\n" + _table(["class", *parts], rows)
 
 
 def _strategy(run: Run) -> str:
@@ -204,7 +204,7 @@ def _figures(names: list[str], run: Run) -> str:
     ]
     return "\n\n".join(
         [
-            f"## Figures\n\n{how_sure(found)}",
+            f"## Figures\n\n{how_sure(found)} {run.reported_on}",
             _table(["class", "pictures", "named rightly", "95 % interval"], rows),
             "Where it answers only from some probability on:",
             _table(["probability", "pictures answered", "of these, right"], sure),
@@ -224,7 +224,11 @@ def _limits(run: Run) -> str:
         "or times it may be worse: measure it on some of these before you rely on it.",
         "No one has examined where its mistakes would harm people.",
     ]
-    noted = [shown(text) for text in run.warnings if "/" not in text and "\\" not in text]
+    noted = [
+        shown(text[:1].upper() + text[1:])
+        for text in run.warnings
+        if "/" not in text and "\\" not in text
+    ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines + noted)
 
 
@@ -239,8 +243,8 @@ def _use(model: TransferModel, form: TimmForm | str) -> str:
         return f"## Use\n\ntimm does not load this model: {form}. {ours}"
     return (
         "## Use\n\nWith timm, in the folder of these files (on the hub: `hf-hub:OWNER/NAME`). The "
-        f"logits are divided by {model.temperature:.3g}, the temperature at which probabilities "
-        "agree with how often it is right:\n\n"
+        f"logits are divided by {model.temperature:.3g}, the temperature that fits its "
+        "validation pictures:\n\n"
         "```python\nimport timm\nfrom PIL import Image\n\n"
         'model = timm.create_model("local-dir:.", pretrained=True).eval()\n'
         "options = timm.data.resolve_model_data_config(model)\n"

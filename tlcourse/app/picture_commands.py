@@ -23,7 +23,9 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone", default="efficientnet_lite0", help="network (default: %(default)s)"
     )
     parser.add_argument(
-        "--size", type=whole(32), help="side of the pictures in pixels (default: the network's)"
+        "--size",
+        type=whole(32),
+        help="side of the pictures in pixels (default: the network's, or larger where they are)",
     )
     parser.add_argument("--epochs", type=whole(1), help="default: as many as the strategy needs")
     parser.add_argument(

@@ -27,7 +27,7 @@ from ..strategies.apply import apply, train
 from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
-from .choose import Clock, choose
+from .choose import Clock, choose, picture_size
 from .hand_on import TimmForm, card, command, configuration, save_result, timm_form
 from .reasons import find_reasons
 from .report import Run, write_report
@@ -114,8 +114,10 @@ def train_folder(
     strategy : str
         A name for `tlcourse.apply`, or ``"auto"``: what `tlcourse.advise` says, tried out where
         `seconds` leave time for that. What else was considered stands in the report.
-    backbone, size, seed, device, class_weights
+    backbone, seed, device, class_weights
         As for `load_backbone` and `fit`.
+    size : int, optional
+        Side of the pictures in pixels; by default the network's own, or larger where they are.
     epochs : int, optional
         By default as many as the strategy needs.
     augment : bool
@@ -156,9 +158,10 @@ def train_folder(
     if labels is not None:
         label_records(records, labels)
     network, time_left = load_backbone(backbone), Clock(seconds)
+    side = size or (picture_size(network, records) if records.photos else None)
     chosen, options = None, {"device": device, "progress": progress}
     while True:
-        splits, notes = _divide(records, size, seed, group_by)
+        splits, notes = _divide(records, side, seed, group_by)
         try:
             with time_limit(time_left.left()):
                 if chosen is None:

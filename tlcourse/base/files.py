@@ -103,7 +103,9 @@ def sweep(directory: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
-    """Return the error of a file that could not be written."""
+    """Return the error of a file that could not be written, by the name that it would have had."""
+    if path.parent.name.endswith(_MARK):
+        path = path.parent.parent / path.name
     return WriteError(
         f"{shown(path)} could not be written ({error.strerror or error}); what was there before is "
         "as it was. Make room or give another place"

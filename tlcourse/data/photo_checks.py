@@ -56,10 +56,10 @@ def check(records, problems, notes):
     if wide:
         low, high = min(used.low for used in wide), max(used.high for used in wide)
         stretched = sum(used.stretched for used in wide)
+        more = f", and {stretched} that fill little of their range are stretched to it"
         notes.append(
             f"{len(wide)} pictures have more than 8 bits and use the values {low:g} to {high:g}; "
-            f"each is brought to 8 bits, and {stretched} that fill little of their range are "
-            "stretched to it"
+            f"each is brought to 8 bits{more if stretched else ''}"
         )
     return good
 
