@@ -14,7 +14,6 @@ import numpy as np
 import timm
 import torch
 from scipy.stats import binomtest
-from timm.models import VisionTransformer
 
 from .. import __version__
 from ..base.files import write_whole
@@ -35,8 +34,6 @@ class TimmForm:
     Attributes
     ----------
     architecture : str
-    options : dict
-        Of ``timm.create_model``, beside the number of classes.
     layers : dict
         Names that timm's configuration has for the first and the last layer.
     names : dict
@@ -44,7 +41,6 @@ class TimmForm:
     """
 
     architecture: str
-    options: dict
     layers: dict[str, object]
     names: dict[str, str]
 
@@ -60,11 +56,7 @@ def timm_form(model: TransferModel) -> TimmForm | str:
         return "its head has hidden layers"
     if not timm.is_model(architecture) or (preprocess.channels, preprocess.scale) != ("RGB", 255):
         return f"timm has no such network as {model.spec.name}"
-    options = {"num_classes": len(model.classes)}
-    net = timm.create_model(architecture, **options)
-    if isinstance(net, VisionTransformer):
-        options["dynamic_img_size"] = True
-        net = timm.create_model(architecture, **options)
+    net = timm.create_model(architecture, num_classes=len(model.classes))
     ours, theirs = model.state_dict(), net.state_dict()
     if len(ours) < len(theirs):
         return f"it was cut after {model.stage_names[-1]}"
@@ -77,8 +69,7 @@ def timm_form(model: TransferModel) -> TimmForm | str:
     if not torch.allclose(net.eval()(x), expected, rtol=_AGREES, atol=_AGREES):
         return f"timm's {architecture} gives other answers"
     layers = {name: net.pretrained_cfg.get(name) for name in ("first_conv", "classifier")}
-    del options["num_classes"]
-    return TimmForm(architecture, options, layers, dict(zip(theirs, ours, strict=True)))
+    return TimmForm(architecture, layers, dict(zip(theirs, ours, strict=True)))
 
 
 def configuration(model: TransferModel, form: TimmForm | str) -> str:
@@ -99,7 +90,7 @@ def configuration(model: TransferModel, form: TimmForm | str) -> str:
         "pool_size": None,
     }
     if isinstance(form, TimmForm):
-        config = {"architecture": form.architecture, **config, "model_args": form.options}
+        config = {"architecture": form.architecture, **config}
         config["pretrained_cfg"] |= form.layers
     return json.dumps(config, indent=2) + "\n"
 

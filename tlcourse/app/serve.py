@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import signal
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -139,21 +141,25 @@ def listen(port: int):
 
 
 def run(sockets, app, ready) -> None:
-    """Serve until Ctrl-C; `ready` is called once the page can be opened."""
+    """Serve until Ctrl-C or SIGTERM; `ready` is called once the page can be opened."""
 
     async def serve():
+        stop = asyncio.Event()
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, other threads
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         server = HTTPServer(app, **LIMITS)
         server.add_sockets(sockets)
         ready()
         try:
-            await asyncio.Event().wait()
+            await stop.wait()
         finally:
             server.stop()
 
     try:
         asyncio.run(serve())
     except KeyboardInterrupt:
-        print("Stopped.")
+        pass
+    print("Stopped.")
 
 
 def serve_folder(folder: Path, port: int) -> None:
