@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tlcourse.base.process import threads_for
+from tlcourse.base.process import TimeUp, check_time, threads_for, time_limit
 
 
 def test_a_small_batch_gets_one_thread_and_the_old_number_comes_back():
@@ -17,3 +17,15 @@ def test_a_small_batch_gets_one_thread_and_the_old_number_comes_back():
             assert torch.get_num_threads() == 4
     finally:
         torch.set_num_threads(before)
+
+
+def test_time_is_up_inside_a_limit_and_a_longer_one_within_it_does_not_extend_it():
+    with time_limit(-1):
+        for seconds in (None, 100):
+            with time_limit(seconds), pytest.raises(TimeUp):
+                check_time()
+    check_time()
+    with time_limit(100):
+        with time_limit(-1), pytest.raises(TimeUp):
+            check_time()
+        check_time()
