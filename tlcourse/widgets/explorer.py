@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -122,7 +121,7 @@ class FreezeExplorer(CourseWidget):
         if isinstance(network, TransferModel):
             self._followed = network
             self.refresh()
-        _after_each_cell(self)
+        sync.after_each_cell(self.refresh)
 
     # ---- in step with a model
 
@@ -342,22 +341,3 @@ def _check_model(model) -> None:
 
 def _pictures_a_class(splits: ImageSplits | None) -> int | None:
     return max(1, len(splits.train) // len(splits.classes)) if splits else None
-
-
-def _after_each_cell(explorer: FreezeExplorer) -> None:
-    """In a notebook, look at the model again after each cell: it may have changed it."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    if shell is None:
-        return
-    reference = weakref.ref(explorer)
-
-    def look(*_) -> None:
-        explorer = reference()
-        if explorer is None:
-            shell.events.unregister("post_run_cell", look)
-        else:
-            explorer.refresh()
-
-    shell.events.register("post_run_cell", look)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -88,3 +89,28 @@ def follow_quickly(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, _BatchNorm):
             layer.momentum = 0.3
+
+
+def after_each_cell(refresh: Callable[[], None]) -> None:
+    """In a notebook, look at the model again after each cell: it may have changed it.
+
+    Parameters
+    ----------
+    refresh
+        A method; called for as long as the object that it belongs to is in use.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    reference = weakref.WeakMethod(refresh)
+
+    def look(*_) -> None:
+        method = reference()
+        if method is None:
+            shell.events.unregister("post_run_cell", look)
+        else:
+            method()
+
+    shell.events.register("post_run_cell", look)
