@@ -73,7 +73,7 @@ def _probe(answer: Any) -> str | None:
     asked = np.repeat([1, 0], [27, 3])  # other shares than among the known
     given = (_flat(known, 1, 16), names[known], _flat(asked, 2, 20))
     found = expect_numbers(call(function, "cut_and_probe", network, "stage1", *given))
-    if (found == names[asked]).mean() < 0.9:
+    if (found == names[asked]).mean() < 0.95:  # one name for all is right for nine in ten
         return (
             "Pictures of one grey each, which are darker or brighter, it cannot tell apart. What "
             "is taken of each map should be its mean, whatever the size of the pictures."
