@@ -81,8 +81,19 @@ def test_bad_files_are_named_and_the_rest_is_answered(pictures, model, tmp_path,
     said = capsys.readouterr()
     found = rows(said.out)
     assert [bool(row["problem"]) for row in found] == [False] * 4 + [True] * 2
-    assert "bad.jpg: is not a picture" in said.err and "gone.jpg: cannot be read" in said.err
+    assert "bad.jpg: is not a picture" in said.err and "gone.jpg: is not there" in said.err
     assert "2 files could not be used" in said.err
+
+
+def test_a_table_that_is_there_is_kept(pictures, model, tmp_path, capsys):
+    words = ["predict", str(model), str(pictures / "a"), "--csv", str(tmp_path / "o.csv")]
+    (tmp_path / "o.csv").write_text("mine")
+    assert main(words) == 2
+    assert "o.csv is there already; give another name, or --force" in capsys.readouterr().err
+    assert (tmp_path / "o.csv").read_text() == "mine"
+    assert main([*words, "--force"]) == 0
+    assert f"The answers are in {tmp_path / 'o.csv'}" in capsys.readouterr().err
+    assert len(rows((tmp_path / "o.csv").read_text())) == 4
 
 
 def test_nothing_but_bad_files(model, tmp_path, capsys):
@@ -110,7 +121,7 @@ def test_no_pictures(tmp_path, model, capsys):
         expand([str(tmp_path)])
     assert main(["predict", str(model), str(tmp_path)]) == 2
     assert main(["predict", str(tmp_path), str(tmp_path)]) == 2
-    assert "there is no model file" in capsys.readouterr().err
+    assert "give the folder that tlcourse train wrote" in capsys.readouterr().err
 
 
 def test_a_table_that_cannot_be_written(pictures, model, tmp_path, capsys):

@@ -257,6 +257,6 @@ def test_it_starts_from_the_command_line_and_ends_with_ctrl_c(model_file, number
 
 def test_what_is_no_model_and_a_taken_port(model_file, tmp_path, port, capsys):
     assert main(["serve", str(tmp_path), "--no-browser"]) == 2
-    assert "there is no model file" in capsys.readouterr().err
+    assert "give the folder that tlcourse train wrote" in capsys.readouterr().err
     assert main(["serve", str(model_file), "--no-browser", "--port", str(port)]) == 2
     assert f"port {port}" in capsys.readouterr().err

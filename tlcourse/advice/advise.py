@@ -354,6 +354,6 @@ def _notes(images: ImageSet, sample: ImageSet, evidence: Evidence) -> tuple[str,
     if images.groups is None:
         notes.append(
             "if several pictures show the same thing (one animal, one session), say so with "
-            "group_by=, or they count as different ones"
+            "group_by (--group-by), or they count as different ones"
         )
     return tuple(notes)

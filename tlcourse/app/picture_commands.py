@@ -92,6 +92,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", metavar="FILE", help="write a table with all probabilities (- for standard output)"
     )
+    parser.add_argument("--force", action="store_true", help="replace the table if it is there")
     add_not_sure(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
@@ -99,15 +100,22 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 @command("predict", "say what is in pictures, with a model that you trained", _predict_arguments)
 def predict(chosen: argparse.Namespace) -> int:
     from .predict_pictures import expand, find_model, predict_pictures
+    from .train_folder import OutputError
 
+    written = chosen.csv and chosen.csv != "-"
+    if written and user_path(chosen.csv).exists() and not chosen.force:
+        raise OutputError(f"{chosen.csv} is there already; give another name, or --force")
     model = find_model(chosen.model)
     files, problems = expand(chosen.pictures, sys.stdin if "-" in chosen.pictures else ())
     for problem in problems:
         print(f"Left out: {problem}", file=sys.stderr)
     options = {"table": chosen.csv, "not_sure": chosen.not_sure, "device": chosen.device}
     problems += predict_pictures(model, files, **options)
+    if written:
+        print(f"The answers are in {chosen.csv}.", file=sys.stderr)
     if problems:
-        print(f"{len(problems)} files could not be used.", file=sys.stderr)
+        count = "1 file" if len(problems) == 1 else f"{len(problems)} files"
+        print(f"{count} could not be used.", file=sys.stderr)
     return 1 if problems else 0
 
 

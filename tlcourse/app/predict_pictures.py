@@ -18,7 +18,7 @@ from ..base.progress import progress_bar
 from ..data.find import find_photos
 from ..data.photo import Problem
 from ..networks.heads import TransferModel
-from ..networks.saving import load_model
+from ..networks.saving import ModelFileError, load_model
 from ..training.stream import predict_files
 
 NOT_SURE = "not sure"
@@ -29,9 +29,22 @@ class NoPicturesError(CourseError, FileNotFoundError):
 
 
 def find_model(path: str | Path) -> TransferModel:
-    """Load a model from its file, or from the folder of results that ``tlcourse train`` wrote."""
+    """Load a model from its file, or from the folder of results that ``tlcourse train`` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        Where there is none; says how to get one.
+    """
     path = user_path(path)
-    return load_model(path / "model.safetensors" if path.is_dir() else path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        is_folder = "holds no model" if path.is_dir() else "is not there"
+        raise ModelFileError(
+            f"{shown(path)} {is_folder}; give the folder that tlcourse train wrote, or its "
+            "model.safetensors, or train one: tlcourse train FOLDER --out model"
+        )
+    return load_model(file)
 
 
 def expand(words: Iterable[str], lines: Iterable[str] = ()) -> tuple[list[Path], list[Problem]]:

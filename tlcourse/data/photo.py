@@ -251,6 +251,8 @@ def unreadable(path, error):
     """Return the problem of a file or folder that the system does not open."""
     if isinstance(error, PermissionError):  # first: in a closed folder not even a link can be told
         return Problem(path, "may not be read by this user", "change its permissions (chmod u+r)")
+    if isinstance(error, FileNotFoundError) and not path.is_symlink():
+        return Problem(path, "is not there", "check its name")
     if path.is_symlink() and not path.exists():
         target = shown(os.readlink(path))
         return Problem(path, f"is a link to {target}, which is not there", "restore the target")

@@ -63,7 +63,7 @@ def export(
     if there and not force:
         raise ExportError(
             f"{' and '.join(there)} of an earlier export stand in {folder}, and were not touched; "
-            "give another folder, or replace them with force=True (--force)"
+            "give another folder, or replace them: --force, or force=True in Python"
         )
     about = describe(model)
     made = model_to_onnx(model, about)
