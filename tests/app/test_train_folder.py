@@ -202,7 +202,7 @@ def interrupt(*args, **kwargs):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", ["save_model", "evaluate", "_save_result", "write_report"])
+@pytest.mark.parametrize("step", ["save_model", "evaluate", "save_result", "write_report"])
 def test_an_end_half_way_keeps_the_earlier_results(photos, tmp_path, monkeypatch, step):
     monkeypatch.setattr(module, step, interrupt)
     (tmp_path / "out").mkdir()
@@ -219,7 +219,7 @@ def test_an_interrupt_while_evaluating_keeps_the_model(photos, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         quick(photos, tmp_path / "out", epochs=1)
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert left == ["history.csv", "model.safetensors"]
+    assert left == ["config.json", "history.csv", "model.safetensors"]
     assert tl.load_model(tmp_path / "out" / "model.safetensors").classes == ("red", "sky")
 
 
@@ -343,4 +343,4 @@ def test_ants_and_bees(shared_datasets, tmp_path):
     assert result.evaluation.accuracy >= 0.95
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     wrong = int((result.evaluation.predictions != result.evaluation.labels).sum())
-    assert report.count("data:image/jpeg;base64,") == wrong
+    assert report.count("data:image/jpeg;base64,") == 5 * wrong, "itself, a map, three nearest"

@@ -21,10 +21,7 @@ from ..activations.engines import worker_count
 from ..data.drawn.pets import draw_pet
 from ..data.photo import Problem
 from ..networks.heads import TransferModel
-from ..portable.scripts import page_script
 from ..training.stream import Predictor
-from ..widgets.assets import join_styles
-from ..widgets.teach_here import STYLES
 from .predict_pictures import said
 from .serve import ADDRESS, Guard, Text, application, listen, run
 
@@ -157,6 +154,11 @@ class Predict(Json):
 
 def make_application(answerer: Answerer, token: str, port: int):
     """The page of a model, its parts, and what programs ask."""
+    # The widgets need Jupyter's parts, which a machine without the extra `lab` lacks.
+    from ..portable.scripts import page_script
+    from ..widgets.assets import join_styles
+    from ..widgets.teach_here import STYLES
+
     classes = answerer.model.classes
     title = html.escape(" or ".join(classes[:3]) + (" …" if len(classes) > 3 else ""))
     notice = "It answers with one of its classes whatever it is shown."
