@@ -80,6 +80,7 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
     records.notes.append(
         f"labels of {shown(path)}: {changed} pictures have another label than their folder, "
         f"{aside} are set aside"
+        + ("; test pictures among them count by the new label: look at each" if changed else "")
     )
 
 
