@@ -126,9 +126,16 @@ def run_of():
         images=None,
         reported_on="These are others.",
         chosen_on="It learnt from 8 pictures.",
-        settings={"folder": "/home/me/pets", "strategy": "linear_probe", "command": "train /home"},
+        settings={
+            "folder": "/mine/pets",
+            "strategy": "linear_probe",
+            "command": "train /mine",
+        },
         considered=["last_3: 90%, about 3 s"],
-        warnings=["/home/me/pets/a.jpg: is cut short", "The accuracy rests on 50 pictures only."],
+        warnings=[
+            "/mine/pets/a.jpg: is cut short",
+            "The accuracy rests on 50 pictures only.",
+        ],
     )
 
 
@@ -157,7 +164,7 @@ def test_the_card_tells_what_is_known(tmp_path):
         "| 60% | 100.0% |",
     ):
         assert told in text, told
-    assert "/home" not in text, "nothing of this machine"
+    assert "/mine" not in text, "nothing of this machine"
     text.encode("utf-8")
 
 

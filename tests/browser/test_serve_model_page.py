@@ -1,16 +1,13 @@
 """The page of `tlcourse serve` with Chromium: a picture is chosen, answered and shown."""
 
-import asyncio
 import io
-import threading
 
 import numpy as np
 import pytest
 from PIL import Image
+from serving import serving
 
 pytest.importorskip("tornado", reason="tornado is not installed")
-
-from tornado.httpserver import HTTPServer
 
 import tlcourse as tl
 from tlcourse.app import serve
@@ -23,23 +20,10 @@ def address():
     model = tl.replace_head(tl.load_backbone("resnet18", weights=None), ("cat", "dog"))
     model.image_size = 64
     answerer = Answerer(model.eval(), not_sure=0.4, device="cpu")
-    sockets, loops, up = serve.listen(0), [], threading.Event()
-    port = sockets[0].getsockname()[1]
-
-    async def work():
-        loops.append((asyncio.get_running_loop(), asyncio.Event()))
-        server = HTTPServer(make_application(answerer, "secret", port), **serve.LIMITS)
-        server.add_sockets(sockets)
-        up.set()
-        await loops[0][1].wait()
-        server.stop()
-
-    thread = threading.Thread(target=asyncio.run, args=(work(),))
-    thread.start()
-    assert up.wait(30)
-    yield f"http://127.0.0.1:{port}/?token=secret"
-    loops[0][0].call_soon_threadsafe(loops[0][1].set)
-    thread.join(10)
+    sockets = serve.listen(0)
+    app = make_application(answerer, "secret", sockets[0].getsockname()[1])
+    with serving(app, sockets) as port:
+        yield f"http://127.0.0.1:{port}/?token=secret"
     answerer.close()
 
 
