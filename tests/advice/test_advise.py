@@ -1,6 +1,7 @@
 """Advice: measured on training pictures alone, stated with its doubts, and never a traceback."""
 
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -317,7 +318,9 @@ def test_the_command_advises_on_a_folder(photos, tmp_path, capsys):
     assert "Try first: " in said and "2 classes of at least 6 different" in said
     assert Image.open(picture).format == "PNG"
     assert main(["advise", str(photos), "--group-by", r"(\w+)/(\d+)_"]) == 0
-    assert "2 classes of at least 4 different" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 classes of at least 4 different" in said
+    assert re.search(r"Next: tlcourse train \S+photos --strategy \w+ --group-by", said)
 
 
 def test_of_a_huge_folder_a_part_is_opened(photos, monkeypatch):

@@ -181,6 +181,12 @@ def test_what_is_no_picture_is_answered_with_the_reason(port, body, why):
     assert "/" not in found["error"].split(";")[0].replace("HEIC/HEIF", ""), "no path of the server"
 
 
+def test_a_form_is_answered_with_what_to_send(port):
+    headers = SENT | {"Content-Type": "multipart/form-data; boundary=x"}
+    status, _, found = request(port, body=b"--x\r\n" + encoded(0), headers=headers)
+    assert status == 415 and "--data-binary" in found["error"]
+
+
 def test_a_question_that_is_none(port):
     status, _, found = request(port, "/predict")
     assert status == 405 and "POST" in found["error"]

@@ -301,6 +301,7 @@ def test_a_strategy_by_its_name_with_class_weights(photos, tmp_path):
     settings = json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))["settings"]
     assert settings["trained"].endswith("the stages stage8")
     assert "--strategy last_1" in settings["command"] and "--class-weights" in settings["command"]
+    assert f"--out {tmp_path / 'out'}" in settings["command"]
     assert result.model.strategy.trained == 1
 
 

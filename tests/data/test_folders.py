@@ -323,6 +323,7 @@ def test_copies_stay_on_one_side(tmp_path):
         assert not digests[1] & digests[2]
         assert sum(map(len, parts(data))) == 30
     assert "6 pictures are copies" in data.describe()
+    assert "a/copy0.png of a/000.png, " in data.describe()
 
 
 def test_a_picture_under_two_classes_is_left_out_of_both(tmp_path):

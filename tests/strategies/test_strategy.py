@@ -295,6 +295,7 @@ def test_batch_norm_statistics_can_stay_while_weights_are_trained(lite0, pets):
         ("everything_frozen", "linear_probe"),
         ("last_two", "last_<k>"),
         ("cut_", "cut_<stage>"),
+        ("finetune_al", "Did you mean finetune_all?"),
     ],
 )
 def test_names_that_mean_nothing_are_answered_with_those_there_are(lite0, name, said):

@@ -19,9 +19,17 @@ def test_the_temperature_by_which_logits_were_multiplied_is_found(factor):
     assert found == pytest.approx(factor, rel=0.1)
 
 
-def test_a_model_that_is_never_wrong_stays_within_bounds():
-    logits = torch.tensor([[2.0, 0.0], [0.0, 2.0]]).double()
-    assert best_temperature(logits, torch.tensor([0, 1])) == pytest.approx(0.2)
+@pytest.mark.parametrize("number", [20, 50, 1000])
+def test_a_model_that_is_never_wrong_is_as_sure_as_its_pictures_allow(number):
+    labels = torch.arange(number) % 2
+    logits = torch.where(labels[:, None] == torch.arange(2), 2.0, 0.0).double()
+    sure = (logits / best_temperature(logits, labels)).softmax(1).max(1).values.mean()
+    assert 1 - sure == pytest.approx(1 / (number + 2), rel=0.1)
+
+
+def test_the_temperature_stays_within_bounds():
+    logits = torch.tensor([[0.1, 0.0], [0.0, 0.1]]).double().repeat(500, 1)
+    assert best_temperature(logits, torch.arange(1000) % 2) == pytest.approx(0.2)
 
 
 SURE = np.array([[0.95, 0.05], [0.9, 0.1], [0.3, 0.7], [0.55, 0.45]], np.float32)

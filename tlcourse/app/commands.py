@@ -264,6 +264,7 @@ def advise(chosen: argparse.Namespace) -> int:
     from ..advice.advise import advise
     from ..advice.pictures import read_data
     from ..base.files import write_whole
+    from .hand_on import command as train_command
 
     if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
         raise CourseError(
@@ -276,6 +277,9 @@ def advise(chosen: argparse.Namespace) -> int:
     found = advise(data, device=chosen.device, seed=chosen.seed)
     print(found)
     print(f"Measured in {found.seconds:.0f} s. It is a first guess: compare it with a rival.")
+    if user_path(chosen.data).is_dir():
+        options = {"strategy": found.strategy, "group_by": chosen.group_by}
+        print(f"Next: {train_command(user_path(chosen.data), **options)}")
     if chosen.figure:
         from .. import plots
 

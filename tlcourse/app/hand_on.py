@@ -253,6 +253,9 @@ def command(folder: Path, **options) -> str:
         option = f"--{name.replace('_', '-')}"
         if value is True:
             words.append(option)
+        elif name == "split_folders" and value is not None:
+            pairs = ",".join(f"{folder}={split}" for folder, split in value.items())
+            words += [option, pairs or "none"]
         elif value is not None and value is not False:
             words += [option, f"{value:g}s" if name == "time" else str(value)]
     return shlex.join(words)

@@ -143,6 +143,9 @@ class Predict(Json):
     async def post(self) -> None:
         if self._size > LARGEST:
             raise tornado.web.HTTPError(413)
+        if self.request.headers.get("Content-Type", "").startswith("multipart/"):
+            error = "that is a form; send the bytes of the file alone: curl --data-binary @FILE"
+            return self.reply({"error": error}, 415)
         picture = b"".join(self._chunks)
         self._chunks.clear()
         found = await self.answerer.ask(picture)

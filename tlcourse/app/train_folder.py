@@ -152,7 +152,7 @@ def train_folder(
     """
     folder = user_path(folder)
     name = f"{shown(folder.resolve().name)}-model"
-    out = user_path(out) if out is not None else Path.cwd() / name
+    asked, out = out, user_path(out) if out is not None else Path.cwd() / name
     _check_out(out, folder, force)
     records = scan(folder, split_folders)
     if labels is not None:
@@ -186,6 +186,8 @@ def train_folder(
             settings = _settings(folder, splits, model, history, seed)
             settings["command"] = command(
                 folder,
+                out=asked,
+                split_folders=split_folders,
                 strategy=strategy,
                 backbone=backbone,
                 size=size,

@@ -12,7 +12,7 @@ from ..base.paths import shown
 from . import splits
 from .labels import label_records
 from .layout import scan
-from .photo_checks import check, digests_of_twins, drop_shared, drop_two_classes
+from .photo_checks import check, digests_of_twins, drop_shared, drop_two_classes, note_copies
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import FileSource
 
@@ -132,9 +132,7 @@ def divide_records(
     classes = _classes(records, photos, problems)
     labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
     cluster = splits.clusters(contents, keys)
-    copies = len(contents) - len(set(contents) - {None}) - contents.count(None)
-    if copies:
-        notes.append(f"{copies} pictures are copies of others; copies stay on one side")
+    notes += note_copies(photos, contents)
     amounts = (train_per_class, validation_per_class, test_per_class)
     if given:
         part = np.array([photo.split for photo in photos])

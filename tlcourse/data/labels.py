@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from ..base.files import write_whole
 from ..base.paths import shown, user_path
 from .find import find_photos
 from .photo import Problem
@@ -53,6 +57,23 @@ def read_labels(path: str | os.PathLike) -> dict[str, str]:
     if not labels:
         raise DatasetError(f"{shown(path)} has no row")
     return labels
+
+
+def write_labels(path: str | os.PathLike, labels: Mapping[str, str]) -> Path:
+    """Write labels by path below the folder of pictures as `read_labels` reads them.
+
+    Raises
+    ------
+    DatasetError
+        Where the file is there: it may hold decisions.
+    """
+    path = user_path(path)
+    if path.exists():
+        raise DatasetError(f"{shown(path)} is there, and may hold decisions; give another name")
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([("file", "label"), *labels.items()])
+    write_whole(path, text.getvalue())
+    return path
 
 
 def label_records(records: Records, path: str | os.PathLike) -> None:

@@ -105,6 +105,18 @@ def drop_two_classes(folder, photos, contents, problems):
     return [photos[i] for i in keep], [contents[i] for i in keep]
 
 
+def note_copies(photos, contents):
+    """Return a note that names pictures whose content stands there already, if there are any."""
+    first, copies = {}, []
+    for photo, content in zip(photos, contents, strict=True):
+        if content and first.setdefault(content, photo) is not photo:
+            copies.append(f"{shown(photo.path)} of {shown(first[content].path)}")
+    if not copies:
+        return []
+    such = f"{', '.join(copies[:3])}{', …' if len(copies) > 3 else ''}"
+    return [f"{len(copies)} pictures are copies of others, and stay on one side with them: {such}"]
+
+
 def drop_shared(folder, photos, contents, keys, problems):
     """Return the rows to keep so that no content and no group stands in two given splits.
 

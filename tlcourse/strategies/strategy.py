@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from ..base.errors import CourseError
 from ..networks.backbones import Backbone, StagedNetwork
@@ -321,6 +322,8 @@ def _named(name: str, backbone: StagedNetwork) -> Strategy:
             "reinit_updated": Strategy(name, trained=ALL, reinitialised=k),
             "hidden": Strategy(name, deleted=k, hidden=HIDDEN),
         }[family]
+    near = get_close_matches(name, [*STRATEGIES, *FAMILIES], n=1)
     raise StrategyError(
-        f"no strategy {name!r}; there are {', '.join(STRATEGIES)}, and {', '.join(FAMILIES)}"
+        f"no strategy {name!r}; there are {', '.join(STRATEGIES)}, and {', '.join(FAMILIES)}."
+        + (f" Did you mean {near[0]}?" if near else "")
     )

@@ -2,8 +2,9 @@
 
 from .case_map import CaseMap
 from .classroom import Classroom
+from .decide import Decide
 from .explorer import FreezeExplorer
 from .look_inside import LookInside
 from .teach_here import TeachHere
 
-__all__ = ["CaseMap", "Classroom", "FreezeExplorer", "LookInside", "TeachHere"]
+__all__ = ["CaseMap", "Classroom", "Decide", "FreezeExplorer", "LookInside", "TeachHere"]

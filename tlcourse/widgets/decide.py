@@ -1,0 +1,100 @@
+"""Decide in a notebook about the pictures that `tlcourse.look` found."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+from pathlib import Path
+
+import ipywidgets
+from PIL import ImageOps
+
+from ..advice.look import Findings
+from ..data.labels import write_labels
+
+MOST = 60
+"""Thumbnails: nobody looks at more, and each of them is kept in the notebook while it is open."""
+SIDE = 160
+"""Of a thumbnail, in pixels."""
+UNDECIDED, SET_ASIDE = "undecided", "set aside"
+
+
+class Decide(ipywidgets.VBox):
+    """Thumbnails of pictures to look at, with a choice below each; no file is touched.
+
+    First the labels to doubt, then near-duplicates, then outliers; a picture stands there once.
+
+    Parameters
+    ----------
+    found
+        What `tlcourse.look` returned.
+    most
+        How many pictures to show.
+
+    Attributes
+    ----------
+    decisions : dict
+        Labels by picture, as chosen until now; an empty one sets the picture aside.
+    """
+
+    def __init__(self, found: Findings, most: int = MOST):
+        images, likely = found.images, {one.row: one.likely for one in found.suspects}
+        about = dict.fromkeys(likely, "label to doubt")
+        for group in found.groups:
+            for row in group:
+                about.setdefault(row, "near-duplicate")
+        for row in found.outliers:
+            about.setdefault(row, "outlier")
+        self._choices: dict[str, ipywidgets.Dropdown] = {}
+        cards = []
+        for row, why in list(about.items())[:most]:
+            given = images.classes[images.labels[row]]
+            name, first = images.name(row), [likely[row]] if row in likely else []
+            others = [one for one in images.classes if one not in (given, *first)]
+            texts = {UNDECIDED: None, f"keep: {given}": given}
+            texts |= {f"change to: {one}": one for one in (*first, *others)} | {SET_ASIDE: ""}
+            choice = ipywidgets.Dropdown(
+                options=list(texts.items()),
+                description=f"Decision about {name}",
+                style={"description_width": "0"},
+                layout={"width": f"{SIDE}px"},
+            )
+            choice.observe(self._count, "value")
+            self._choices[name] = choice
+            caption = ipywidgets.HTML(
+                f"<b>{html.escape(given)}</b> · {why}<br><small>{html.escape(name)}</small>",
+                layout={"width": f"{SIDE}px"},
+            )
+            picture = ipywidgets.Image(value=_thumbnail(images.image(row, at_least=SIDE)))
+            cards.append(ipywidgets.VBox([picture, caption, choice]))
+        self._told = ipywidgets.HTML()
+        shown = f" The first {most} are shown." if len(about) > most else ""
+        head = ipywidgets.HTML(f"{len(about)} pictures to look at.{shown}")
+        grid = ipywidgets.Box(cards, layout={"flex_flow": "row wrap"})
+        super().__init__([head, grid, self._told])
+        self._count()
+
+    @property
+    def decisions(self) -> dict[str, str]:
+        """Labels by picture: only of those that are decided."""
+        return {n: c.value for n, c in self._choices.items() if c.value is not None}
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the decisions as a table that ``load_dataset(labels=…)`` applies.
+
+        Raises
+        ------
+        DatasetError
+            Where the file is there already.
+        """
+        return write_labels(path, self.decisions)
+
+    def _count(self, _change: object = None) -> None:
+        self._told.value = f"{len(self.decisions)} of {len(self._choices)} decided"
+
+
+def _thumbnail(image) -> bytes:
+    file = io.BytesIO()
+    ImageOps.pad(image.convert("RGB"), (SIDE, SIDE), color="white").save(file, "JPEG", quality=85)
+    return file.getvalue()
