@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import json
-import os
 from pathlib import Path
 
+from ..base.files import exchanged, write_whole
 from ..networks.heads import TransferModel
 from ..widgets.assets import join_styles
 from ..widgets.teach_here import STYLES
@@ -49,7 +49,9 @@ def export(
     ------
     ExportError
         Where something stands in the way, `onnx` is not installed, or the browser's runtime
-        cannot be fetched; then `model.onnx` is there, and the page is not.
+        cannot be fetched; then `model.onnx` alone is written, or an earlier export stays.
+    WriteError
+        The files cannot be written, as on a full disk; those of an earlier export stay.
     """
     if not isinstance(model, TransferModel):
         raise ExportError(
@@ -70,24 +72,17 @@ def export(
     on_maps = len(made.graph.output[1].type.tensor_type.shape.dim) == 4
     graph = made.SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "index.html").unlink(missing_ok=True)  # it would run the model of before
-    _write(folder / "model.onnx", graph)
-    try:
-        runtime = runtime_pieces()
-    except ExportError as error:
-        raise ExportError(
-            f"{folder / 'model.onnx'} is written, but not the page: {error}"
-        ) from error
-    head = _linear_head(model) if on_maps else None
-    page = _page(model, about | {"head": head}, graph, runtime, card or {})
-    _write(folder / "index.html", page.encode())
+    with exchanged(folder, FILES) as staging:
+        write_whole(staging / "model.onnx", graph)
+        try:
+            runtime = runtime_pieces()
+        except ExportError as error:
+            now = "what was there stays" if there else f"{folder / 'model.onnx'} is written"
+            raise ExportError(f"there is no page, and {now}: {error}") from error
+        head = _linear_head(model) if on_maps else None
+        page = _page(model, about | {"head": head}, graph, runtime, card or {})
+        write_whole(staging / "index.html", page)
     return folder
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
 
 
 def _linear_head(model: TransferModel) -> dict | None:
