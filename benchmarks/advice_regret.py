@@ -16,11 +16,12 @@ import os
 from pathlib import Path
 
 from tlcourse.advice.advise import advise, recommend
-from tlcourse.base.paths import shared_root
+from tlcourse.base.paths import data_root
+from tlcourse.data.entries import DATASETS
 from tlcourse.networks.zoo import load_backbone
 from tlcourse.results import load_results, summarise
 from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
-from tlcourse.study.data import DATASETS, Pictures, Run
+from tlcourse.study.data import Pictures, Run
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"
 DEVELOPED_ON = ("pets", "ants_bees", "blood_cells")
@@ -73,7 +74,7 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
         stage=row["stage"],
         stages=STAGES,
         accuracy=row["probe_accuracy"],
-        size=DATASETS[row["dataset"]].size,
+        size=DATASETS[row["dataset"]].measured.size,
     )
     derived = dict.fromkeys(DERIVED)
     derived |= {"best": "", "held_out": row["dataset"] not in DEVELOPED_ON, "advised": advised}
@@ -149,15 +150,15 @@ def main():
     measured = read_measured(chosen.output)
     pictures = Pictures()
     for dataset, number in sorted(tried, key=lambda cell: (list(DATASETS).index(cell[0]), cell[1])):
-        folder = DATASETS[dataset].folder
-        absent = folder and not (shared_root() / folder).is_dir()
+        absent = DATASETS[dataset].absent(data_root())
         for seed in SEEDS:
             key = (dataset, number, seed)
             known = key in measured and not chosen.again
             if dataset not in chosen.dataset or known or absent:
                 continue
             measured[key] = measure(
-                Run(dataset, "linear_probe", number, seed, DATASETS[dataset].size), pictures
+                Run(dataset, "linear_probe", number, seed, DATASETS[dataset].measured.size),
+                pictures,
             )
             print(*measured[key].values(), flush=True)
             write(chosen.output, [derive(row, tried.get(k[:2], {})) for k, row in measured.items()])

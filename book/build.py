@@ -22,6 +22,8 @@ from pathlib import Path
 
 from landing import cards, hero
 
+from tlcourse.data.entries import DATASETS
+
 BOOK = Path(__file__).resolve().parent
 REPOSITORY = BOOK.parent
 BUILD = REPOSITORY / "build" / "book"
@@ -176,7 +178,7 @@ def results_page(page: str) -> str:
         print(f"No measured tables: {error}", file=sys.stderr)
     else:
         for dataset in sorted({row["dataset"] for row in stored}):
-            tables.append(f"## {TITLES.get(dataset, dataset)}\n")
+            tables.append(f"## {DATASETS[dataset].title.capitalize()}\n")
             rows = summarise(load_results(dataset=dataset), by=("strategy", "train_per_class"))
             amounts = sorted({row["train_per_class"] for row in rows}, key=_amount)
             tables.append(f"`tlcourse sweep --dataset {dataset}`\n")
@@ -188,15 +190,6 @@ def results_page(page: str) -> str:
                 tables.append(f"| {strategy} | " + " | ".join(cells) + " |")
             tables.append("")
     return page.replace("<!-- tables -->", "\n".join(tables) or "No sweep has been stored yet.")
-
-
-TITLES = {
-    "pets": "Drawn pets",
-    "digits": "Digits",
-    "ants_bees": "Ants and bees",
-    "cats_dogs": "Cats and dogs",
-    "blood_cells": "Blood cells",
-}
 
 
 def _amount(amount) -> float:

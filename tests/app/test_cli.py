@@ -225,14 +225,14 @@ def test_data_lists_what_there_is(capsys, monkeypatch, tmp_path):
         assert main(arguments) == 0
         said = capsys.readouterr().out
         assert str(tmp_path) in said
-        assert "tlcourse data fetch hymenoptera" in said
+        assert "tlcourse data fetch eurosat" in said
 
 
 def test_data_fetch(capsys):
     assert main(["data", "fetch", "digits"]) == 0
     assert "train" in capsys.readouterr().out
     assert main(["data", "fetch", "unicorns"]) == 2
-    assert "hymenoptera" in capsys.readouterr().err
+    assert "eurosat" in capsys.readouterr().err
 
 
 def test_data_check_lists_bad_files_and_leaves_them(photos, capsys):

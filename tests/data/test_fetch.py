@@ -269,11 +269,11 @@ def test_what_came_damaged_can_be_deleted_and_fetched_again(ants_and_bees, tmp_p
     good = ants_and_bees.files["/hymenoptera_data.zip"]
     ants_and_bees.files["/hymenoptera_data.zip"] = b"<html>Please log in</html>"
     with pytest.raises(DownloadError, match=r"delete it, and hymenoptera_data\.zip\.sha256"):
-        load_dataset("hymenoptera", root=tmp_path)
+        load_dataset("ants_bees", root=tmp_path)
     ants_and_bees.files["/hymenoptera_data.zip"] = good
     (tmp_path / "archives" / "hymenoptera_data.zip").unlink()
     (tmp_path / "archives" / "hymenoptera_data.zip.sha256").unlink()
-    assert len(load_dataset("hymenoptera", root=tmp_path).test) == 5
+    assert len(load_dataset("ants_bees", root=tmp_path).test) == 5
 
 
 def test_an_archive_that_swells_is_refused(tmp_path, monkeypatch):
@@ -305,25 +305,26 @@ def ants_and_bees(server, monkeypatch):
                 packed.writestr(f"hymenoptera_data/{folder}/{i}.jpg", picture(number))
                 number += 1
     server.files["/hymenoptera_data.zip"] = made.getvalue()
-    monkeypatch.setattr(downloads, "HYMENOPTERA_URL", f"{server.url}/hymenoptera_data.zip")
-    monkeypatch.setattr(downloads, "HYMENOPTERA_COUNTS", amounts)
+    monkeypatch.setenv("TLCOURSE_SHARED", "nowhere")
+    monkeypatch.setattr(downloads, "ANTS_BEES_URL", f"{server.url}/hymenoptera_data.zip")
+    monkeypatch.setattr(downloads, "ANTS_BEES_COUNTS", amounts)
     return server
 
 
 def test_ants_and_bees_are_fetched_once(ants_and_bees, tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path / "data"))
     ants_and_bees.cuts = [1000]
-    data = load_dataset("hymenoptera", train_per_class=2)
-    assert data.name == "hymenoptera" and data.classes == ("ants", "bees")
+    data = load_dataset("ants_bees", train_per_class=2)
+    assert data.name == "ants_bees" and data.classes == ("ants", "bees")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [4, 2, 5]
     assert "val folder of the archive serves as the test" in data.describe()
-    assert data.test.path(0).is_relative_to(tmp_path / "data" / "hymenoptera" / "val")
+    assert data.test.path(0).is_relative_to(tmp_path / "data" / "ants_bees" / "val")
     asked = len(ants_and_bees.requests)
     ants_and_bees.files.clear()  # from here on without the web
-    again = load_dataset("hymenoptera", train_per_class=2)
+    again = load_dataset("ants_bees", train_per_class=2)
     assert again.train.digests() == data.train.digests()
-    shutil.rmtree(tmp_path / "data" / "hymenoptera")  # unpacked again from the archive
-    assert load_dataset("hymenoptera", train_per_class=2).train.digests() == data.train.digests()
+    shutil.rmtree(tmp_path / "data" / "ants_bees")  # unpacked again from the archive
+    assert load_dataset("ants_bees", train_per_class=2).train.digests() == data.train.digests()
     assert len(ants_and_bees.requests) == asked
 
 
@@ -331,23 +332,23 @@ def test_an_archive_brought_by_hand_is_used(ants_and_bees, tmp_path):
     (tmp_path / "archives").mkdir()
     content = ants_and_bees.files.pop("/hymenoptera_data.zip")
     (tmp_path / "archives" / "hymenoptera_data.zip").write_bytes(content)
-    assert len(load_dataset("hymenoptera", root=tmp_path).test) == 5
+    assert len(load_dataset("ants_bees", root=tmp_path).test) == 5
     assert not ants_and_bees.requests
 
 
 def test_pictures_that_went_missing_are_noticed(ants_and_bees, tmp_path):
-    load_dataset("hymenoptera", root=tmp_path)
-    (tmp_path / "hymenoptera" / "train" / "bees" / "3.jpg").unlink()
+    load_dataset("ants_bees", root=tmp_path)
+    (tmp_path / "ants_bees" / "train" / "bees" / "3.jpg").unlink()
     with pytest.raises(DownloadError, match="bees has 4 pictures of 5; delete"):
-        load_dataset("hymenoptera", root=tmp_path)
+        load_dataset("ants_bees", root=tmp_path)
 
 
 def test_ants_and_bees_without_a_network(ants_and_bees, tmp_path):
     ants_and_bees.shutdown()
     ants_and_bees.server_close()
     with pytest.raises(DownloadError, match="put it at .*hymenoptera_data.zip"):
-        load_dataset("hymenoptera", root=tmp_path)
-    assert not (tmp_path / "hymenoptera").exists()
+        load_dataset("ants_bees", root=tmp_path)
+    assert not (tmp_path / "ants_bees").exists()
 
 
 def tar(members):

@@ -13,18 +13,20 @@ import torch
 
 import tlcourse as tl
 from tlcourse.app.cli import main
+from tlcourse.base import paths
 from tlcourse.base.errors import TrainingError
+from tlcourse.data.entries import Measured
 from tlcourse.results import table as results
 from tlcourse.strategies import apply as applying
 from tlcourse.strategies.apply import epochs_of
 from tlcourse.strategies.strategy import STRATEGIES, get_strategy
-from tlcourse.study import bench, data as sweep_data, sweep as sweeps
+from tlcourse.study import bench, sweep as sweeps
 from tlcourse.study.bench import BATCH_SIZE, RATES, Bench, _digest_of, training_memory
-from tlcourse.study.data import DATASETS, Pictures, Run, SweepData
+from tlcourse.study.data import MEASURED, Pictures, Run
 from tlcourse.study.grid import grid
 from tlcourse.study.sweep import SweepError, run_sweep
 
-SMALL = SweepData(32, 2, 2)
+SMALL = Measured(32, 2, 2)
 PILOT = {"lr": 3e-3, "rates": "0.001 0.003 0.01"}
 
 
@@ -37,7 +39,7 @@ def backbone():
 def small(monkeypatch):
     """Data sets in use by the sweeps, small, and short training."""
     for name in ("pets", "digits"):
-        monkeypatch.setitem(DATASETS, name, SMALL)
+        monkeypatch.setitem(MEASURED, name, SMALL)
     for steps in ("HEAD_STEPS", "PRETRAINED_STEPS"):
         monkeypatch.setattr(applying, steps, {"steps": 20, "least": 2, "most": 10})
 
@@ -166,7 +168,7 @@ SWEEP = """
 import sys
 from tlcourse.strategies import apply
 from tlcourse.study import data, grid, sweep
-data.DATASETS["digits"] = data.SweepData(32, 2, 2)
+data.MEASURED["digits"] = data.Measured(32, 2, 2)
 apply.HEAD_STEPS = {"steps": 20, "least": 2, "most": 5}
 names = ["linear_probe", "cut_stage2", "random_cut_stage2"]
 sweep.run_sweep(grid._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
@@ -229,7 +231,7 @@ def test_the_committed_rows_were_measured_on_the_pictures_of_today(dataset, repo
     rows = results.load_results(
         repository / "data" / "results" / "sweep.csv", dataset=dataset, train_per_class=10, seed=0
     )
-    data = Pictures().load(Run(dataset, "linear_probe", 10, 0, DATASETS[dataset].size))
+    data = Pictures().load(Run(dataset, "linear_probe", 10, 0, MEASURED[dataset].size))
     assert {row["pictures_sha256"] for row in rows} == {_digest_of(data)}
 
 
@@ -311,7 +313,7 @@ def test_the_grid_can_be_carried_out(backbone):
     assert len(set(runs)) == len(runs)
     for strategy in {run.strategy for run in runs}:
         get_strategy(strategy, backbone)
-    assert {run.dataset for run in runs} == set(DATASETS)
+    assert {run.dataset for run in runs} == set(MEASURED)
     assert set(STRATEGIES) - {"kept_frozen", "kept_updated"} <= {run.strategy for run in runs}
     seeds = {run[:3] + run[4:]: set() for run in runs}
     for run in runs:
@@ -351,6 +353,6 @@ def test_the_command_runs_and_lists(small, tmp_path, capsys):
 
 def test_the_photographs_lie_beside_the_checkout_unless_told(monkeypatch, tmp_path, repository):
     monkeypatch.delenv("TLCOURSE_SHARED", raising=False)
-    assert sweep_data.shared_root() == repository.parent / "shared" / "datasets"
+    assert paths.shared_root() == repository.parent / "shared" / "datasets"
     monkeypatch.setenv("TLCOURSE_SHARED", str(tmp_path))
-    assert sweep_data.shared_root() == tmp_path
+    assert paths.shared_root() == tmp_path

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..data import folders
-from ..data.catalog import NAMES, load_dataset
+from ..data.catalog import load_dataset
+from ..data.entries import DATASETS
 from ..data.sets import ImageSplits
 
 MOST_FILES = 5000
@@ -23,7 +24,7 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
         See `tlcourse.data.folders.load_folder`.
     """
     options = {} if group_by is None else {"group_by": group_by}
-    if name_or_path in NAMES or not Path(name_or_path).is_dir():
+    if name_or_path in DATASETS or not Path(name_or_path).is_dir():
         return load_dataset(name_or_path, seed=seed, **options)
     records = folders.scan(name_or_path)
     photos = [photo for photo in records.photos if photo.split in ("train", None)]

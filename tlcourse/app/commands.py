@@ -137,29 +137,24 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
             add_split_folders(action)
 
 
-def _whereabouts(name: str, root: Path) -> str:
-    if name in ("pets", "digits"):
-        return "needs no download"
-    return f"in {root / name}" if (root / name).is_dir() else f"tlcourse data fetch {name}"
-
-
 @command("data", "list data sets, fetch one, or check a folder of photographs", _data_arguments)
 def data(chosen: argparse.Namespace) -> int:
     from ..base.paths import data_root
-    from ..data.catalog import NAMES, load_dataset
+    from ..data.catalog import load_dataset
+    from ..data.entries import DATASETS
     from ..data.sets import DatasetError
 
     if chosen.action == "list":
         print(f"Data folder: {data_root()} (TLCOURSE_DATA names another)")
-        for name in NAMES:
-            print(f"  {name:<14}{_whereabouts(name, data_root())}")
+        for name, entry in DATASETS.items():
+            print(f"  {name:<12} {entry.title}: {entry.absent(data_root()) or 'ready'}")
         return 0
-    if chosen.action == "fetch" and chosen.name not in NAMES:
-        raise DatasetError(f"no data set {chosen.name!r}; there are {', '.join(NAMES)}")
+    if chosen.action == "fetch" and chosen.name not in DATASETS:
+        raise DatasetError(f"no data set {chosen.name!r}; there are {', '.join(DATASETS)}")
     if chosen.action == "check" and not user_path(chosen.name).is_dir():
         raise DatasetError(
             f"{chosen.name!r} is not a folder, and check looks at a folder of photographs; a data "
-            f"set ({', '.join(NAMES)}) is described by: tlcourse data fetch NAME"
+            f"set ({', '.join(DATASETS)}) is described by: tlcourse data fetch NAME"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # describe() lists the same files
@@ -209,10 +204,10 @@ def cache(chosen: argparse.Namespace) -> int:
 
 def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
     from ..networks.zoo import DEFAULT_BACKBONE
-    from ..study.data import DATASETS
+    from ..study.data import MEASURED
 
     whole = {"type": int, "nargs": "+", "metavar": "N"}
-    parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(DATASETS)}")
+    parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(MEASURED)}")
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
     parser.add_argument("--train-per-class", **whole, help="training pictures per class")
     parser.add_argument("--seed", **whole, help="default: 0 1 2")

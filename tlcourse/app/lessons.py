@@ -18,7 +18,7 @@ from ..base.errors import CourseError
 from ..base.files import write_whole
 from ..base.lesson import PROFILES
 from ..base.paths import lessons_folder
-from ..data.catalog import NAMES
+from ..data.entries import DATASETS
 from .trust import trust_unchanged
 
 #: What each lesson's first code cell, tagged ``parameters``, defines.
@@ -184,13 +184,13 @@ def run_lesson(
 
 def _named_or_absolute(dataset) -> str:
     """The name of a data set as it is; of a folder the path that holds in any kernel's folder."""
-    if dataset in NAMES:
+    if dataset in DATASETS:
         return dataset
     folder = Path(dataset).expanduser().resolve()
     if not folder.is_dir():
         raise CourseError(
             f"dataset={str(dataset)!r}: {folder} is not a folder, nor is that the name of a data "
-            f"set ({', '.join(NAMES)}); correct it"
+            f"set ({', '.join(DATASETS)}); correct it"
         )
     return str(folder)
 

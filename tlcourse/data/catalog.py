@@ -1,22 +1,17 @@
-"""The data sets that are known by name, and folders of photographs: `load_dataset` opens all."""
+"""The data sets that are known by name, and folders of photographs: `load_dataset` opens all.
+
+A new data set is one more entry in `DATASETS`; see `entries`.
+"""
 
 import os
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-
-import numpy as np
 
 from ..base.paths import data_root, user_path
 from ..base.seeds import check_seed
-from . import fetch, folders, handed, splits
-from .drawn import pets
-from .sets import DatasetError, ImageSet, ImageSplits
-from .sources import DigitSource, DrawnPetSource, FileSource, digits
-
-NAMES = ("pets", "digits", "solar_cells", "hymenoptera", "oxford_pets", "eurosat")
-"""Names that :func:`load_dataset` knows; anything else is the path of a folder."""
-
+from . import folders, handed, splits
+from .entries import DATASETS
+from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
 
@@ -37,12 +32,11 @@ def load_dataset(
     Parameters
     ----------
     name_or_path : str, Path or torch.utils.data.Dataset
-        ``"pets"`` (drawn: Tigger, Misty, neither), ``"digits"`` (scikit-learn's),
-        ``"solar_cells"`` (of the package elpv-dataset, where that is installed),
-        ``"hymenoptera"`` (ants and bees), ``"oxford_pets"``, ``"eurosat"`` (these three are
-        downloaded on first use), or a folder: see :func:`tlcourse.data.folders.load_folder`. A data
-        set of PyTorch that names its classes, such as an ``ImageFolder`` or a part of one, is
-        divided like a folder, without its transforms.
+        A name of `tlcourse.data.entries.DATASETS`, such as ``"pets"`` (drawn: Tigger, Misty,
+        neither), ``"digits"`` (scikit-learn's) or ``"ants_bees"`` (downloaded on first use), or a
+        folder: see :func:`tlcourse.data.folders.load_folder`. A data set of PyTorch that names its
+        classes, such as an ``ImageFolder`` or a part of one, is divided like a folder, without its
+        transforms.
     train_per_class, validation_per_class, test_per_class : int, optional
         Pictures of each class. The draw of 10 training pictures is part of the draw of 20 with the
         same seed, and neither changes the validation and test pictures. By default: 60, 30 and 100
@@ -77,22 +71,12 @@ def load_dataset(
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, *amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()
-    if name_or_path in _LOADERS:
-        if options:
-            raise DatasetError(
-                f"{name_or_path!r} takes no {', '.join(sorted(options))}, which is for folders of "
-                "photographs; leave it out"
-            )
-        return _not_the_folder(_LOADERS[name_or_path](*amounts, size=size, seed=seed))
-    if name_or_path in NAMES:
-        options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
-        records = fetch.records(name_or_path, root)
-        loaded = folders.divide_records(records, *amounts, size=size, seed=seed, **options)
-        return _not_the_folder(loaded)
+    if name_or_path in DATASETS:
+        return _not_the_folder(_open(name_or_path, *amounts, size, seed, root, options))
     if not user_path(name_or_path).is_dir():
         raise DatasetError(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
-            f"give the path of a folder of pictures or one of {', '.join(NAMES)}"
+            f"give the path of a folder of pictures or one of {', '.join(DATASETS)}"
         )
     return folders.load_folder(
         name_or_path,
@@ -103,6 +87,23 @@ def load_dataset(
         seed=seed,
         **options,
     )
+
+
+def _open(name, train_per_class, validation_per_class, test_per_class, size, seed, root, options):
+    entry = DATASETS[name]
+    amounts = (train_per_class, validation_per_class, test_per_class)
+    if entry.draw:
+        if options:
+            raise DatasetError(
+                f"{name!r} takes no {', '.join(sorted(options))}, which is for folders of "
+                "photographs; leave it out"
+            )
+        return entry.draw(*amounts, size=size, seed=seed)
+    options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
+    records = entry.find(root)
+    records.name = name
+    options = entry.options | options
+    return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
 
 
 def _load_torch(
@@ -133,91 +134,3 @@ def _not_the_folder(loaded):
         return loaded
     note = f"this is the data set {loaded.name!r}; for the folder of that name here, give ./"
     return replace(loaded, notes=(*loaded.notes, note + loaded.name))
-
-
-def _given(value, default):
-    return default if value is None else value
-
-
-def _load_pets(train_per_class, validation_per_class, test_per_class, *, size, seed):
-    """Draw the pets. Indices 0, 1, 2 ... of a stream each are drawn for a split."""
-    if not 0 <= seed < MAX_SEED:
-        raise DatasetError(f"seed {seed}: choose one from 0 to {MAX_SEED - 1}")
-    size = size or 128
-    amounts = {
-        "train": (1 + 2 * seed, _given(train_per_class, 60)),
-        "validation": (2 + 2 * seed, _given(validation_per_class, 30)),
-        "test": (0, _given(test_per_class, 100)),
-    }
-    parts = {}
-    for part, (stream, amount) in amounts.items():
-        if not 1 <= amount <= STREAM:
-            raise DatasetError(f"{part}: {amount} pets per class; choose from 1 to {STREAM}")
-        rows = [
-            (label, stream * STREAM + i)
-            for label in range(len(pets.CLASSES))
-            for i in range(amount)
-        ]
-        labels = [label for label, _ in rows]
-        source = DrawnPetSource(rows, size)
-        parts[part] = ImageSet(pets.CLASSES, labels, source, image_size=size)
-    return ImageSplits("pets", pets.CLASSES, **parts)
-
-
-STREAM = 100_000
-"""Indices of drawn pets that belong to one split of one seed; no index belongs to two."""
-
-
-MAX_SEED = 1_000_000
-
-
-def _load_digits(train_per_class, validation_per_class, test_per_class, *, size, seed):
-    """Divide scikit-learn's 1797 digits: by default 20 per class to validate, 40 to test."""
-    pixels, labels = digits()
-    classes = tuple(str(digit) for digit in range(10))
-    size = size or 96
-    same = splits.clusters([image.tobytes() for image in pixels])
-    parts = splits.divide_pool(
-        labels,
-        same,
-        classes,
-        amounts=(train_per_class, _given(validation_per_class, 20), _given(test_per_class, 40)),
-        seed=seed,
-    )
-    everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
-    train, validation, test = (everything.subset(rows) for rows in parts)
-    return ImageSplits("digits", classes, train, validation, test)
-
-
-def _load_solar_cells(train_per_class, validation_per_class, test_per_class, *, size, seed):
-    """Divide the photographs of solar cells that are surely functional or surely defective."""
-    package = find_spec("elpv_dataset")
-    if package is None:
-        raise DatasetError(
-            "the photographs of solar cells come with a package that is not installed here; "
-            "install it with: pip install elpv-dataset (91 MB, CC BY-NC-SA 4.0)"
-        )
-    folder = Path(package.submodule_search_locations[0]) / "data"
-    table = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
-    sure = [(path, float(defective)) for path, defective, _ in table if float(defective) in (0, 1)]
-    classes = ("functional", "defective")
-    labels = np.array([int(defective) for _, defective in sure])
-    source = FileSource(folder, [path for path, _ in sure])
-    parts = splits.divide_pool(
-        labels,
-        splits.clusters([source.digest(row) for row in range(len(sure))]),
-        classes,
-        amounts=(train_per_class, validation_per_class, test_per_class),
-        seed=seed,
-    )
-    everything = ImageSet(classes, labels, source, image_size=size)
-    train, validation, test = (everything.subset(rows) for rows in parts)
-    note = (
-        "several cells were cut from one photograph of a module, and the package does not say "
-        "which: cells of one module stand on both sides of this division, so accuracy is "
-        "optimistic for modules never seen"
-    )
-    return ImageSplits("solar_cells", classes, train, validation, test, notes=(note,))
-
-
-_LOADERS = {"pets": _load_pets, "digits": _load_digits, "solar_cells": _load_solar_cells}

@@ -19,7 +19,6 @@ import urllib.request
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import CourseError
@@ -28,8 +27,8 @@ from .find import find_photos
 from .layout import scan
 from .photo_checks import Photo, Records
 
-HYMENOPTERA_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
-HYMENOPTERA_COUNTS = {"train/ants": 124, "train/bees": 121, "val/ants": 70, "val/bees": 83}
+ANTS_BEES_URL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
+ANTS_BEES_COUNTS = {"train/ants": 124, "train/bees": 121, "val/ants": 70, "val/bees": 83}
 """Picture files in the archive. One of train/ants is a web site's 'image not found' notice."""
 
 TIMEOUT_S = 10
@@ -49,7 +48,7 @@ def records(name, root):
 
     Parameters
     ----------
-    name : {"hymenoptera", "oxford_pets", "eurosat"}
+    name : {"ants_bees", "oxford_pets", "eurosat"}
     root : Path
         Folder of the data; the data set lies, or is put, in ``root / name``.
 
@@ -242,15 +241,15 @@ def _refuse_unsafe(archive, member):
         )
 
 
-def _fetch_hymenoptera(folder):
-    archive = folder.parent / "archives" / HYMENOPTERA_URL.rpartition("/")[2]
+def _fetch_ants_bees(folder):
+    archive = folder.parent / "archives" / ANTS_BEES_URL.rpartition("/")[2]
     if not archive.is_file():
-        fetch(HYMENOPTERA_URL, archive)
+        fetch(ANTS_BEES_URL, archive)
     extract_zip(archive, folder)
 
 
-def _read_hymenoptera(folder):
-    for below, expected in HYMENOPTERA_COUNTS.items():
+def _read_ants_bees(folder):
+    for below, expected in ANTS_BEES_COUNTS.items():
         found = len(find_photos(folder / below)[0])
         if found < expected:
             raise DownloadError(
@@ -259,10 +258,6 @@ def _read_hymenoptera(folder):
             )
     found = scan(folder)
     # The archive has no third part. Its val pictures are what results are reported on elsewhere.
-    found.photos = [
-        replace(photo, split="test") if photo.split == "validation" else photo
-        for photo in found.photos
-    ]
     found.notes.append("the val folder of the archive serves as the test pictures")
     return found
 
@@ -332,12 +327,12 @@ def _staged(folder, page):
 
 
 _FETCH = {
-    "hymenoptera": _fetch_hymenoptera,
+    "ants_bees": _fetch_ants_bees,
     "oxford_pets": _fetch_oxford_pets,
     "eurosat": _fetch_eurosat,
 }
 _READ = {
-    "hymenoptera": _read_hymenoptera,
+    "ants_bees": _read_ants_bees,
     "oxford_pets": _read_oxford_pets,
     "eurosat": _read_eurosat,
 }

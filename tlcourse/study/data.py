@@ -1,15 +1,14 @@
-"""The data sets of the sweeps, and how much of each is used."""
+"""What is measured: a run, and the pictures that it takes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from ..base.errors import CourseError
-from ..base.paths import shared_root
 from ..data import splits
 from ..data.catalog import load_dataset
+from ..data.entries import DATASETS, Measured
 from ..data.sets import ImageSet, ImageSplits
 from ..networks.zoo import DEFAULT_BACKBONE
 
@@ -18,41 +17,10 @@ class SweepError(CourseError, ValueError):
     """A sweep that cannot start, or in which runs have failed."""
 
 
-@dataclass(frozen=True)
-class SweepData:
-    """How a data set is used in sweeps.
-
-    Attributes
-    ----------
-    size : int
-        Side of the pictures in pixels.
-    validation_per_class, test_per_class : int or None
-        None: all there are.
-    folder : str or None
-        For real photographs: the folder below `shared_root()`; its ``val`` pictures are the test.
-    group_by : str or None
-        See `tlcourse.data.folders.load_folder`.
-    mirror : bool
-        Whether a mirror image is still of its class, so that augmentation may flip.
-    """
-
-    size: int
-    validation_per_class: int
-    test_per_class: int | None
-    folder: str | None = None
-    group_by: str | None = None
-    mirror: bool = True
-
-
-DATASETS: dict[str, SweepData] = {
-    "pets": SweepData(96, 20, 100),
-    "digits": SweepData(64, 10, 30, mirror=False),
-    "ants_bees": SweepData(96, 20, None, "hymenoptera_data"),
-    "cats_dogs": SweepData(96, 20, 150, "cats_vs_dogs"),
-    # Rotated copies of one photograph carry its number; none may stand on both sides.
-    "blood_cells": SweepData(96, 20, 75, "blood_cells", r"(\w+)/_(\d+)_\d+\.jpe?g$"),
-    "solar_cells": SweepData(96, 20, 150),
+MEASURED: dict[str, Measured] = {
+    name: entry.measured for name, entry in DATASETS.items() if entry.measured
 }
+"""The data sets of the sweeps."""
 
 
 class Run(NamedTuple):
@@ -103,15 +71,17 @@ class Pictures:
 
     def __init__(self):
         self._dataset, self._memory = None, {}
-        self._folder = lru_cache(maxsize=8)(self._load_folder)
+        self._files = lru_cache(maxsize=8)(self._open)
 
     def load(self, run: Run) -> ImageSplits:
         """Training, validation and test pictures of a run."""
-        plan = DATASETS[run.dataset]
         if (run.dataset, run.size) != self._dataset:
             self._dataset, self._memory = (run.dataset, run.size), {}
-        if plan.folder:
-            data = self._folder(run.dataset, run.seed, run.size)
+        if DATASETS[run.dataset].draw:
+            data = self._open(run, run.train_per_class)
+            parts = (data.train, data.validation, data.test)
+        else:
+            data = self._files(run._replace(train_per_class=0, strategy="", backbone=""))
             drawn = splits.draw_per_class(
                 data.train.labels,
                 run.train_per_class,
@@ -120,16 +90,6 @@ class Pictures:
                 what=f"{run.dataset}, training",
             )
             parts = (data.train.subset(drawn), data.validation, data.test)
-        else:
-            data = load_dataset(
-                run.dataset,
-                train_per_class=run.train_per_class,
-                validation_per_class=plan.validation_per_class,
-                test_per_class=plan.test_per_class,
-                size=run.size,
-                seed=run.seed,
-            )
-            parts = (data.train, data.validation, data.test)
         return ImageSplits(run.dataset, data.classes, *map(self._remembered, parts))
 
     def _remembered(self, images: ImageSet) -> ImageSet:
@@ -143,14 +103,13 @@ class Pictures:
         )
 
     @staticmethod
-    def _load_folder(dataset: str, seed: int, size: int) -> ImageSplits:
-        plan = DATASETS[dataset]
+    def _open(run: Run, train_per_class: int | None = None) -> ImageSplits:
+        plan = MEASURED[run.dataset]
         return load_dataset(
-            shared_root() / plan.folder,
+            run.dataset,
+            train_per_class=train_per_class,
             validation_per_class=plan.validation_per_class,
             test_per_class=plan.test_per_class,
-            size=size,
-            seed=seed,
-            group_by=plan.group_by,
-            val_folder="test",
+            size=run.size,
+            seed=run.seed,
         )

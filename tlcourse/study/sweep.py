@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..base.errors import CourseError
-from ..base.paths import shared_root
+from ..base.paths import data_root
+from ..data.entries import DATASETS
 from ..networks.zoo import load_backbone
 from ..results import table as results
 from ..strategies.strategy import get_strategy
 from .bench import PILOT_SEED, Bench
-from .data import DATASETS, Run, SweepError
+from .data import Run, SweepError
 from .grid import check_datasets
 
 
@@ -90,17 +91,10 @@ def _check(runs: list[Run], benches: Mapping[str, Bench]) -> None:
 
 
 def _without_absent(runs: list[Run], say: Callable[[str], None]) -> list[Run]:
-    folders = {name: plan.folder for name, plan in DATASETS.items() if plan.folder}
-    absent = {
-        name
-        for name in {run.dataset for run in runs} & set(folders)
-        if not (shared_root() / folders[name]).is_dir()
-    }
-    for name in sorted(absent):
-        say(
-            f"skipped: {name}, because {shared_root() / folders[name]} is not there "
-            "(TLCOURSE_SHARED names the folder of the real photographs)"
-        )
+    remedies = {name: DATASETS[name].absent(data_root()) for name in {run.dataset for run in runs}}
+    absent = sorted(name for name, remedy in remedies.items() if remedy)
+    for name in absent:
+        say(f"skipped: {name}; {remedies[name]}")
     return [run for run in runs if run.dataset not in absent]
 
 

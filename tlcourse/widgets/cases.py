@@ -6,12 +6,12 @@ import functools
 from collections.abc import Sequence
 
 from ..base.errors import CourseError
+from ..data.entries import DATASETS
 from ..networks.zoo import load_backbone
 from ..results.cases import LARGE, SIMILAR
 from ..results.compare import summarise
 from ..results.regrets import load_regrets
 from ..results.table import ResultsError, load_results
-from .measured import TITLES
 
 #: Where 'small' ends (training pictures per class) and 'similar' begins (0 to 1).
 PER_CLASS, SIMILARITY = LARGE, SIMILAR
@@ -94,7 +94,7 @@ def measured_points() -> list[dict]:
         places.setdefault(key, []).append(row["similarity"])
     return [
         {
-            "name": TITLES.get(name, name),
+            "name": DATASETS[name].title,
             "per_class": per_class,
             "similarity": min(max(sum(found) / len(found), 0.0), 1.0),
             "scores": sorted(

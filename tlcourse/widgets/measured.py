@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from .. import results
+from ..data.entries import DATASETS
 
-TITLES = {
-    "pets": "drawn pets",
-    "digits": "handwritten digits",
-    "ants_bees": "ants and bees",
-    "cats_dogs": "cats and dogs",
-    "blood_cells": "blood cells",
-}
 _COLUMNS = ("dataset", "strategy", "train_per_class", "size")
 
 
@@ -37,6 +31,10 @@ def data_sets(measured: list[dict], choice: dict) -> list[dict]:
         sizes.setdefault(row["dataset"], set()).add(row["train_per_class"])
     sizes.setdefault(choice["dataset"], {choice["per_class"]})
     return [
-        {"name": name, "title": TITLES.get(name, name), "sizes": sorted(found)}
+        {"name": name, "title": _title(name), "sizes": sorted(found)}
         for name, found in sizes.items()
     ]
+
+
+def _title(name: str) -> str:
+    return DATASETS[name].title if name in DATASETS else name

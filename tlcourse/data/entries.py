@@ -1,0 +1,236 @@
+"""The data sets that are known by name, one entry each.
+
+A new data set is one more entry in `DATASETS`: its title, how it is drawn or where its files are
+found, and what a sweep takes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ..base.paths import shared_root
+from . import fetch, splits
+from .drawn import pets
+from .layout import scan
+from .photo_checks import Records
+from .sets import DatasetError, ImageSet, ImageSplits
+from .sources import DigitSource, DrawnPetSource, FileSource, digits
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a sweep takes of a data set.
+
+    Attributes
+    ----------
+    size : int
+        Side of the pictures in pixels, where a run names none.
+    validation_per_class, test_per_class : int or None
+        None: all there are.
+    mirror : bool
+        Whether a mirror image is still of its class, so that augmentation may flip.
+    """
+
+    size: int
+    validation_per_class: int
+    test_per_class: int | None
+    mirror: bool = True
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that `tlcourse.load_dataset` opens by name.
+
+    Attributes
+    ----------
+    title : str
+        As it stands in sentences.
+    draw : callable or None
+        For one that needs no files of its own: takes the pictures per class to train, to validate
+        and to test (None: the usual number), `size` and `seed`; returns `ImageSplits`.
+    find : callable or None
+        For one of files: takes the folder of the data, returns the records of its pictures, which
+        are divided as those of any folder. Downloads what is not there.
+    absent : callable
+        Takes the folder of the data; returns what to do before the data set can be opened without a
+        network connection, or an empty text.
+    options : dict
+        Those of `tlcourse.data.folders.load_folder` that its files take.
+    measured : Measured or None
+        None: no sweep measures it.
+    """
+
+    title: str
+    draw: Callable[..., ImageSplits] | None = None
+    find: Callable[[Path], Records] | None = None
+    absent: Callable[[Path], str] = lambda root: ""
+    options: dict = field(default_factory=dict)
+    measured: Measured | None = None
+
+
+def _given(value, default):
+    return default if value is None else value
+
+
+def _draw_pets(train_per_class, validation_per_class, test_per_class, *, size, seed):
+    """Draw the pets. Indices 0, 1, 2 ... of a stream each are drawn for a split."""
+    if not 0 <= seed < MAX_SEED:
+        raise DatasetError(f"seed {seed}: choose one from 0 to {MAX_SEED - 1}")
+    size = size or 128
+    amounts = {
+        "train": (1 + 2 * seed, _given(train_per_class, 60)),
+        "validation": (2 + 2 * seed, _given(validation_per_class, 30)),
+        "test": (0, _given(test_per_class, 100)),
+    }
+    parts = {}
+    for part, (stream, amount) in amounts.items():
+        if not 1 <= amount <= STREAM:
+            raise DatasetError(f"{part}: {amount} pets per class; choose from 1 to {STREAM}")
+        rows = [
+            (label, stream * STREAM + i)
+            for label in range(len(pets.CLASSES))
+            for i in range(amount)
+        ]
+        labels = [label for label, _ in rows]
+        source = DrawnPetSource(rows, size)
+        parts[part] = ImageSet(pets.CLASSES, labels, source, image_size=size)
+    return ImageSplits("pets", pets.CLASSES, **parts)
+
+
+STREAM = 100_000
+"""Indices of drawn pets that belong to one split of one seed; no index belongs to two."""
+
+
+MAX_SEED = 1_000_000
+
+
+def _divide_digits(train_per_class, validation_per_class, test_per_class, *, size, seed):
+    """Divide scikit-learn's 1797 digits: by default 20 per class to validate, 40 to test."""
+    pixels, labels = digits()
+    classes = tuple(str(digit) for digit in range(10))
+    size = size or 96
+    same = splits.clusters([image.tobytes() for image in pixels])
+    parts = splits.divide_pool(
+        labels,
+        same,
+        classes,
+        amounts=(train_per_class, _given(validation_per_class, 20), _given(test_per_class, 40)),
+        seed=seed,
+    )
+    everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
+    train, validation, test = (everything.subset(rows) for rows in parts)
+    return ImageSplits("digits", classes, train, validation, test)
+
+
+def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *, size, seed):
+    """Divide the photographs of solar cells that are surely functional or surely defective."""
+    package = find_spec("elpv_dataset")
+    if package is None:
+        raise DatasetError(
+            "the photographs of solar cells come with a package that is not installed here; "
+            f"install it with: {_no_solar_cells(Path())}"
+        )
+    folder = Path(package.submodule_search_locations[0]) / "data"
+    table = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
+    sure = [(path, float(defective)) for path, defective, _ in table if float(defective) in (0, 1)]
+    classes = ("functional", "defective")
+    labels = np.array([int(defective) for _, defective in sure])
+    source = FileSource(folder, [path for path, _ in sure])
+    parts = splits.divide_pool(
+        labels,
+        splits.clusters([source.digest(row) for row in range(len(sure))]),
+        classes,
+        amounts=(train_per_class, validation_per_class, test_per_class),
+        seed=seed,
+    )
+    everything = ImageSet(classes, labels, source, image_size=size)
+    train, validation, test = (everything.subset(rows) for rows in parts)
+    note = (
+        "several cells were cut from one photograph of a module, and the package does not say "
+        "which: cells of one module stand on both sides of this division, so accuracy is "
+        "optimistic for modules never seen"
+    )
+    return ImageSplits("solar_cells", classes, train, validation, test, notes=(note,))
+
+
+def _no_solar_cells(root: Path) -> str:
+    if find_spec("elpv_dataset"):
+        return ""
+    return "pip install elpv-dataset (91 MB, CC BY-NC-SA 4.0)"
+
+
+def _fetched(name: str) -> dict:
+    """How a data set is opened that is downloaded on first use."""
+
+    def absent(root: Path) -> str:
+        return "" if (root / name).is_dir() else f"tlcourse data fetch {name}"
+
+    return {"find": partial(fetch.records, name), "absent": absent}
+
+
+def _lent(folder: str, name: str | None = None) -> dict:
+    """How photographs are opened that lie in `shared_root`; else they are fetched, by this name."""
+
+    def path() -> Path:
+        return shared_root() / folder
+
+    def find(root: Path) -> Records:
+        if name and not path().is_dir():
+            return fetch.records(name, root)
+        if remedy := absent(root):
+            raise DatasetError(remedy)
+        return scan(path())
+
+    def absent(root: Path) -> str:
+        if path().is_dir() or (name and (root / name).is_dir()):
+            return ""
+        if name:
+            return f"tlcourse data fetch {name}"
+        return (
+            f"{path()} is not there, and these photographs cannot be fetched (TLCOURSE_SHARED "
+            "names the folder that holds them)"
+        )
+
+    return {"find": find, "absent": absent}
+
+
+DATASETS: dict[str, DataSet] = {
+    "pets": DataSet("drawn pets", draw=_draw_pets, measured=Measured(96, 20, 100)),
+    "digits": DataSet(
+        "handwritten digits", draw=_divide_digits, measured=Measured(64, 10, 30, mirror=False)
+    ),
+    "ants_bees": DataSet(
+        "ants and bees",
+        **_lent("hymenoptera_data", "ants_bees"),
+        options={"val_folder": "test"},
+        measured=Measured(96, 20, None),
+    ),
+    "cats_dogs": DataSet(
+        "cats and dogs",
+        **_lent("cats_vs_dogs"),
+        options={"val_folder": "test"},
+        measured=Measured(96, 20, 150),
+    ),
+    "blood_cells": DataSet(
+        "blood cells",
+        **_lent("blood_cells"),
+        # Rotated copies of one photograph carry its number; none may stand on both sides.
+        options={"val_folder": "test", "group_by": r"(\w+)/_(\d+)_\d+\.jpe?g$"},
+        measured=Measured(96, 20, 75),
+    ),
+    "solar_cells": DataSet(
+        "solar cells",
+        draw=_divide_solar_cells,
+        absent=_no_solar_cells,
+        measured=Measured(96, 20, 150),
+    ),
+    "oxford_pets": DataSet("cats and dogs of 37 breeds", **_fetched("oxford_pets")),
+    "eurosat": DataSet("land use from above", **_fetched("eurosat")),
+}
+"""By name; the order is that of tables."""
