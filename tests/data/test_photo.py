@@ -15,7 +15,6 @@ from tlcourse.base.errors import CourseError
 from tlcourse.data.photo import (
     MAX_PIXELS,
     PhotoError,
-    check_photo,
     decode_photo,
     inspect_photo,
     read_bytes,
@@ -71,7 +70,7 @@ def test_ordinary_files_and_names(tmp_path, name):
     scene().save(tmp_path / name)
     image = read_photo(tmp_path / name)
     assert image.mode == "RGB" and image.size == (40, 30)
-    assert check_photo(tmp_path / name) is None
+    assert inspect_photo(tmp_path / name)[0] is None
 
 
 def test_cmyk(tmp_path):
@@ -138,12 +137,12 @@ def test_of_an_animation_the_first_frame(tmp_path, name):
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
     red = np.asarray(read_photo(tmp_path / name))[8, 8]
     assert red[0] > 240 and red[1] < 15 and red[2] < 15
-    assert check_photo(tmp_path / name) is None
+    assert inspect_photo(tmp_path / name)[0] is None
 
 
 def refused(path, *words):
     """Both ways of looking refuse the file, and say the same."""
-    problem = check_photo(path)
+    problem = inspect_photo(path)[0]
     assert problem is not None
     with pytest.raises(PhotoError) as caught:
         read_photo(path)
@@ -181,7 +180,7 @@ def test_bytes_after_the_end_do_no_harm(tmp_path):
     for tail in (b"\0" * 300, b"MotionPhoto" * 100):
         with (tmp_path / "a.jpg").open("ab") as file:
             file.write(tail)
-        assert check_photo(tmp_path / "a.jpg") is None
+        assert inspect_photo(tmp_path / "a.jpg")[0] is None
         assert read_photo(tmp_path / "a.jpg").size == (40, 30)
 
 
@@ -204,7 +203,7 @@ def test_no_other_program_is_started_whatever_the_name_says(tmp_path, monkeypatc
 
     monkeypatch.setattr("subprocess.check_call", start)
     monkeypatch.setattr("subprocess.Popen", start)
-    assert "not a picture that can be read" in str(check_photo(tmp_path / "cat.jpg"))
+    assert "not a picture that can be read" in str(inspect_photo(tmp_path / "cat.jpg")[0])
 
 
 def test_folder_named_as_a_picture(tmp_path):
@@ -233,7 +232,7 @@ def test_decompression_bomb(tmp_path, side):
 
 def test_large_photograph_within_the_limit_gives_no_warning(tmp_path, recwarn):
     Image.new("L", (9_600, 9_600)).save(tmp_path / "large.png")
-    assert check_photo(tmp_path / "large.png") is None
+    assert inspect_photo(tmp_path / "large.png")[0] is None
     assert not recwarn.list
 
 
@@ -261,7 +260,7 @@ def test_unreadable(tmp_path):
 
 def test_the_notice_of_a_web_site_is_no_photograph(shared_datasets):
     notice = shared_datasets / "hymenoptera_data" / "train" / "ants" / "imageNotFound.gif"
-    assert "could not be found" in check_photo(notice).what
+    assert "could not be found" in inspect_photo(notice)[0].what
 
 
 def test_missing(tmp_path):
@@ -309,7 +308,7 @@ def test_damaged_notes_in_a_png_do_not_cost_the_picture(tmp_path, damage):
     else:
         data = png_with_a_note(scene(), b"zTXt", b"t\0\0" + zlib.compress(b" " * 2_000_000))
     (tmp_path / "a.png").write_bytes(data)
-    assert check_photo(tmp_path / "a.png") is None
+    assert inspect_photo(tmp_path / "a.png")[0] is None
     assert read_photo(tmp_path / "a.png").tobytes() == scene().tobytes()
 
 
@@ -320,7 +319,7 @@ def test_damaged_exif_does_not_cost_the_picture(tmp_path, recwarn):
     data = (tmp_path / "a.jpg").read_bytes()
     at = data.index(b"Exif\0\0") + 14
     (tmp_path / "a.jpg").write_bytes(data[:at] + b"\xff" * 12 + data[at + 12 :])
-    assert check_photo(tmp_path / "a.jpg") is None
+    assert inspect_photo(tmp_path / "a.jpg")[0] is None
     assert sorted(read_photo(tmp_path / "a.jpg").size) == [30, 40]
     assert not recwarn.list
 

@@ -1,5 +1,7 @@
 """The case map: its table in Python and in JavaScript, and what it refuses."""
 
+import math
+
 import pytest
 
 from tlcourse.advice import advise as advice
@@ -63,9 +65,14 @@ def test_javascript_says_the_same(javascript):
         "reply(places.map(([n, s]) => [regionAt(regions, n, s), nearestPoint(points, n, s)]));",
         [regions, POINTS, places],
     )
-    for place, reply in zip(places, said, strict=True):
-        expected = [cases.region_at(regions, *place), cases.nearest_point(POINTS, *place)]
-        assert reply == expected, place
+    for (size, similarity), (region, point) in zip(places, said, strict=True):
+        assert region == cases.region_at(regions, size, similarity)
+        # A tenfold size counts as much as a third of the range of similarity.
+        far = [
+            (math.log10(p["per_class"] / size) / 3) ** 2 + (p["similarity"] - similarity) ** 2
+            for p in POINTS
+        ]
+        assert far[point] == pytest.approx(min(far))
     assert None in [region for region, _ in said] and {0, 1} == {point for _, point in said}
 
 

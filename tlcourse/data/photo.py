@@ -135,11 +135,6 @@ def inspect_photo(path):
         return error.problem, None
 
 
-def check_photo(path):
-    """Say what is wrong with a picture file, a `Problem`, or None; it is decoded to find out."""
-    return inspect_photo(path)[0]
-
-
 # Not all that Pillow knows: EPS would start Ghostscript on the file, whatever its suffix.
 _FORMATS = ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM"]
 _FORMATS += ["AVIF"] if features.check("avif") else []

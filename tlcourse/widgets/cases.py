@@ -149,18 +149,3 @@ def region_at(regions: Sequence[dict], per_class: float, similarity: float) -> d
         ):
             return region
     return None
-
-
-def nearest_point(points: Sequence[dict], per_class: float, similarity: float) -> int | None:
-    """Position of the measured point that lies nearest on the map, sizes taken by their logarithm.
-
-    A tenfold size counts as much as a third of the range of similarity.
-    """
-    from math import log10
-
-    def distance(point):
-        return (log10(point["per_class"]) - log10(per_class)) ** 2 / 9 + (
-            point["similarity"] - similarity
-        ) ** 2
-
-    return min(range(len(points)), key=lambda i: distance(points[i]), default=None)
