@@ -55,12 +55,14 @@ lab: $(VENV)/.lab$(CPU_STAMP)
 check: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" \
 		tests/test_house.py tests/base tests/results tests/study
 
 test: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 240 \
 		--nbval-sanitize-with tests/notebooks/sanitize.cfg $(PYTEST_ARGS) tests $(wildcard notebooks)

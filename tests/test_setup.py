@@ -154,7 +154,7 @@ def fake_environment(folder):
     """An environment whose installer, linters and tests only write down that they were called."""
     (folder / "bin").mkdir(parents=True)
     log = folder / "log"
-    for name in ("python", "pip", "ruff", "tlcourse"):
+    for name in ("python", "pip", "ruff", "mypy", "tlcourse"):
         script = folder / "bin" / name
         script.write_text(f'#!/bin/sh\necho "{name} $*" >> "{log}"\n', encoding="utf-8")
         script.chmod(0o755)

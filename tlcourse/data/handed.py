@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -107,7 +108,7 @@ def records_of(dataset) -> Records | None:
     return Records(folder.resolve().name, folder, photos)
 
 
-def _whole(dataset) -> tuple[object, np.ndarray]:
+def _whole(dataset) -> tuple[Any, np.ndarray]:
     """Return the data set below a `Subset` of it, and which of its items are meant."""
     rows = np.arange(len(dataset))
     while hasattr(dataset, "indices") and hasattr(dataset, "dataset"):
@@ -186,7 +187,7 @@ def as_picture(thing: object) -> Image.Image:
     return Image.fromarray((pixels * 255).round().astype(np.uint8)).convert("RGB")
 
 
-def each_picture(things: object, at_least: int | None = None) -> Iterator[Image.Image]:
+def each_picture(things: Any, at_least: int | None = None) -> Iterator[Image.Image]:
     """Yield the pictures that were handed over: one, some, a path, or those of a folder, in order.
 
     Raises

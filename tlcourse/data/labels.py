@@ -83,7 +83,7 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
     it does not name is left out. Otherwise the folders are the classes, and the table changes some.
     """
     labels = read_labels(path)
-    if any(problem.path.parent == records.folder for problem in _loose(records)):
+    if any(p.path and p.path.parent == records.folder for p in _loose(records)):
         _take_all(records, labels)
     known = {shown(photo.path): photo for photo in records.photos}
     for name in sorted(set(labels) - set(known)):

@@ -54,7 +54,8 @@ def scan(folder: str | Path, split_folders: Mapping[str, str] | None = None) -> 
     records = Records(shown(folder.resolve().name), folder, [])
     inside = subfolders(folder, records.problems)
     if split_folders is not None:
-        given, below = _named(folder, inside, split_folders), {}
+        given = _named(folder, inside, split_folders)
+        below: dict[Path, str] = {}
     else:
         given, below = _told_by_names(folder, inside)
     if given:
@@ -232,10 +233,10 @@ def _look(name: str) -> str:
 
 def _same_names(records: Records) -> None:
     """Make one class of folders whose names look the same, and say so."""
-    spellings = defaultdict(dict)
+    spellings: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for photo in sorted(records.photos, key=lambda photo: photo.split not in ("train", None)):
         spellings[_look(plain_name(photo.label))].setdefault(photo.label, plain_name(photo.label))
-    label = {}
+    label: dict[str, str] = {}
     for names in spellings.values():
         first = next(iter(names.values()))
         label |= dict.fromkeys(names, first)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -88,7 +89,7 @@ class TransferModel(StagedNetwork):
         What logits are divided by before the softmax, see `tlcourse.training.calibrate`.
     """
 
-    strategy = None
+    strategy: Any = None  # a Strategy; its room knows this one
     temperature = 1.0
 
     def __init__(

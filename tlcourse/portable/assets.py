@@ -72,8 +72,8 @@ def _fetch(folder: Path) -> None:
         whole.mkdir()
         with tarfile.open(archives[0]) as archive:
             for name in FILES:
-                member = archive.extractfile(f"package/dist/{name}")
-                (whole / name).write_bytes(member.read())
+                archive.extract(f"package/dist/{name}", temporary, filter="data")
+                Path(temporary, "package", "dist", name).rename(whole / name)
         shutil.rmtree(folder, ignore_errors=True)
         whole.rename(folder)
 

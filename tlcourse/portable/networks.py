@@ -71,7 +71,7 @@ def to_onnx(module: nn.Module, size: int, outputs: list[str]):
             torch.onnx.export(
                 module,
                 (torch.zeros(1, 3, size, size, device=parameter.device),),
-                buffer,
+                buffer,  # type: ignore[arg-type]  # this exporter takes it
                 dynamo=False,
                 input_names=["pictures"],
                 output_names=outputs,

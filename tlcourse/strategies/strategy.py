@@ -234,7 +234,7 @@ class Strategy:
         return manner
 
 
-def _last_stages(count: int) -> str:
+def _last_stages(count: int | str) -> str:
     return "the last stage" if count == 1 else f"the last {count} stages"
 
 

@@ -109,7 +109,7 @@ class Bench:
             except TrainingError as error:  # the loss is no longer a number
                 last, scores[at] = error, (-1.0, 0.0)
                 tried = None
-            leading = max(scores, key=scores.get)
+            leading = max(scores, key=scores.__getitem__)
             if tried is not None and leading == at:
                 best = tried
             if not ahead:
@@ -210,7 +210,8 @@ def training_memory(model: TransferModel, batch_size: int) -> int:
         return tensor
 
     prefix = frozen_prefix(model)
-    x = torch.zeros(batch_size, 3, model.image_size, model.image_size)
+    side = model.image_size or model.spec.preprocess.size
+    x = torch.zeros(batch_size, 3, side, side)
     with torch.no_grad():
         x = model.features(x, prefix[-1]) if prefix else x
     above = model.above(prefix[-1]) if prefix else model

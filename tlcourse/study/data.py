@@ -79,7 +79,7 @@ class Pictures:
             self._dataset, self._memory = (run.dataset, run.size), {}
         if DATASETS[run.dataset].draw:
             data = self._open(run, run.train_per_class)
-            parts = (data.train, data.validation, data.test)
+            train = data.train
         else:
             data = self._files(run._replace(train_per_class=0, strategy="", backbone=""))
             drawn = splits.draw_per_class(
@@ -89,8 +89,14 @@ class Pictures:
                 seed=run.seed,
                 what=f"{run.dataset}, training",
             )
-            parts = (data.train.subset(drawn), data.validation, data.test)
-        return ImageSplits(run.dataset, data.classes, *map(self._remembered, parts))
+            train = data.train.subset(drawn)
+        return ImageSplits(
+            run.dataset,
+            data.classes,
+            self._remembered(train),
+            self._remembered(data.validation),
+            self._remembered(data.test),
+        )
 
     def _remembered(self, images: ImageSet) -> ImageSet:
         return ImageSet(
