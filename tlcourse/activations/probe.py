@@ -1,7 +1,7 @@
 """What a network makes of one fixed photograph: an identity that no description gives.
 
 Layers are described by their names, options and weights, but what they do also hangs on flags that
-`repr` does not print, on hooks, on a `forward` replaced by hand, on code of one's own. So the rows
+`repr` does not print, on hooks, on a `forward` replaced by hand, on your own code. So the rows
 of a fixed picture, decoded and computed like any other, are kept in each shard, and a shard is read
 where they are the same now. They see other versions of PyTorch and Pillow too, where these change
 the numbers by more than rounding.

@@ -169,6 +169,6 @@ def reading(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CacheError(
             f"{error.filename or path} could not be read: {error.strerror or error}. It may be "
-            "sound and was left as it is: run this again when the cause is gone, or name another "
+            "sound and was left as it is: fix the cause and run this again, or name another "
             "folder with cache_dir=… or TLCOURSE_DATA"
         ) from error

@@ -33,7 +33,7 @@ def need_network(model: object, what: str) -> None:
 
 
 def need_classes(model: object, what: str) -> None:
-    """Raise `TrainingError` unless this is a network with a head for classes of one's own."""
+    """Raise `TrainingError` unless this is a network with a head for your classes."""
     need_network(model, what)
     if not hasattr(model, "head"):
         raise TrainingError(

@@ -239,7 +239,7 @@ def warnings(network: dict, choice: dict) -> list[list[str]]:
 
 
 def strategy_name(network: dict, choice: dict) -> str | None:
-    """Name of the strategy that a choice is; None where it is a mixture of one's own."""
+    """Name of the strategy that a choice is; None where it is a mixture."""
     facts = _stage_facts(network, choice)
     trained = choice["kept"] - facts["lowest"]
     if any(facts["frozen"][facts["lowest"] :]):  # a frozen stage above a thawed one

@@ -28,7 +28,7 @@ def load_at_hand(name: str, per_class: int, size: int) -> ImageSplits:
     Raises
     ------
     DatasetError
-        Where another is named; it says how to train on one's own pictures.
+        Where another is named; it says how to train on your own pictures.
     """
     if name not in AT_HAND:
         raise DatasetError(
