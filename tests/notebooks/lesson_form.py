@@ -238,12 +238,12 @@ def stored_in_own_profile(nb):
 
 
 def cell_lengths(nb):
-    """Median at most 5 lines, nine in ten at most 12, none over 20."""
+    """Median at most 4 lines, nine in ten at most 12, none over 20."""
     lengths = [lines_of(cell) for _, cell in nb.code]
     if not lengths:
         return
-    if (median := statistics.median(lengths)) > 5:
-        yield f"the median code cell has {median:g} lines; 5 at most: one idea a cell"
+    if (median := statistics.median(lengths)) > 4:
+        yield f"the median code cell has {median:g} lines; 4 at most: one idea a cell"
     if (share := sum(n <= 12 for n in lengths) / len(lengths)) < 0.9:
         yield f"only {share:.0%} of the code cells have 12 lines or fewer; 90 % should"
     for i, cell in nb.code:
