@@ -3,7 +3,7 @@
 import json
 
 SENTENCE = "A frozen layer gives the same activation for the same picture in every epoch. "
-_PROSE = SENTENCE * 6
+_PROSE = SENTENCE * 14
 
 _PARAMETERS = """\
 profile = "lesson"
@@ -58,7 +58,7 @@ def example_cells():
         markdown("# An example\n\nWhat do you expect?"),
         markdown(
             "## What you will be able to do\n\n- say it\n- do it\n\n"
-            "It needs nothing and takes 10 minutes.\n\n" + _PROSE
+            "It needs nothing and takes 15 minutes.\n\n" + _PROSE
         ),
         code(_PARAMETERS, "parameters"),
         markdown("## One idea\n\n" + _PROSE),

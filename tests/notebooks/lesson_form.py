@@ -17,7 +17,7 @@ PARAMETERS = ("profile", "device", "dataset", "seed")
 #: How fast a learner reads prose and code, how long an exercise takes, and how many of them one is
 #: asked to do; the others are there for practice.
 WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_AN_EXERCISE, MOST_EXERCISES = 200, 20, 2, 4
-MOST_MINUTES = 30
+LEAST_MINUTES, MOST_MINUTES = 15, 30
 #: Folders that exist on the machine that ran a lesson and on no other, and memory addresses.
 MACHINE = re.compile(
     r"/(?:home|Users|root|tmp|work|private|var/folders|opt|mnt)/[\w.-]+|[A-Za-z]:\\\\?Users|file://"
@@ -108,22 +108,31 @@ def minutes_of(nb):
     above, is not counted, nor are cells that are stored folded away or taken along as a script.
     """
     words = lines = 0
-    optional = None  # the level of the heading that made this part optional
-    for _, cell in nb.cells:
+    for cell, part, optional in parts_of(nb):
         if cell["cell_type"] == "markdown":
-            for part in re.split(r"^(?=#{1,6}\s)", without_fences(source(cell)), flags=re.M):
-                if heading := re.match(r"(#{1,6})\s+(.*)", part):
-                    level = len(heading[1])
-                    if optional is None or level <= optional:
-                        optional = level if heading[2].strip().endswith("(optional)") else None
-                words += words_of(part) if optional is None else 0
-        elif optional is None and not _left_out(cell["metadata"]):
+            words += 0 if optional else words_of(part)
+        elif not optional and not _left_out(cell["metadata"]):
             lines += lines_of(cell)
     exercises = {
         name for _, cell in nb.code for name in re.findall(r"\.(q\w*)\.check", source(cell))
     }
     reading = words / WORDS_A_MINUTE + lines / LINES_A_MINUTE
     return reading + MINUTES_AN_EXERCISE * min(len(exercises), MOST_EXERCISES)
+
+
+def parts_of(nb):
+    """(cell, its text or the part of it under one heading, whether that is optional), in order."""
+    optional = None  # the level of the heading that made this part optional
+    for _, cell in nb.cells:
+        if cell["cell_type"] != "markdown":
+            yield cell, source(cell), optional is not None
+            continue
+        for part in re.split(r"^(?=#{1,6}\s)", without_fences(source(cell)), flags=re.M):
+            if heading := re.match(r"(#{1,6})\s+(.*)", part):
+                level = len(heading[1])
+                if optional is None or level <= optional:
+                    optional = level if heading[2].strip().endswith("(optional)") else None
+            yield cell, part, optional is not None
 
 
 def _left_out(metadata):
@@ -154,7 +163,7 @@ def opening(nb):
 
 
 def duration(nb):
-    """It says how long it takes, which is what `minutes_of` says, and 30 minutes at most."""
+    """It says how long it takes, which is what `minutes_of` says, and 15 to 30 minutes."""
     first_code = nb.code[0][0] if nb.code else len(nb.cells) + 1
     before = "\n".join(text for i, text in nb.prose if i < first_code)
     minutes = minutes_of(nb)
@@ -165,6 +174,40 @@ def duration(nb):
         yield f"it says {stated[1]} minutes and takes {minutes:.0f}: say {rounded} minutes"
     if rounded > MOST_MINUTES:
         yield f"it takes {minutes:.0f} minutes, {MOST_MINUTES} at most: mark parts '(optional)'"
+    if rounded < LEAST_MINUTES:
+        yield f"it takes {minutes:.0f} minutes, {LEAST_MINUTES} at least: join it with another"
+
+
+def optional_parts(nb):
+    """What is optional is listed at the top with a sentence each, and can be skipped."""
+    first_code = nb.code[0][0] if nb.code else len(nb.cells) + 1
+    listed = "\n".join(text for i, text in nb.prose if i < first_code)
+    for i, _, text in nb.headings:
+        name = text.removesuffix("(optional)").strip()
+        if name != text and not re.search(rf"^- \*{re.escape(name)}\*: \w", listed, re.M):
+            yield f"cell {i}: list it before the first code cell, as '- *{name}*: why read it'"
+    core, skipped = set(), set()
+    for cell, text, optional in parts_of(nb):
+        if cell["cell_type"] == "code":
+            made, used = names_in(text)
+            if not optional and (lost := sorted(used & skipped - core - made)):
+                yield f"who skips the optional parts has no {', '.join(lost)} for {text[:40]!r}"
+            (skipped if optional else core).update(made)
+
+
+def names_in(code):
+    """(names that the code makes, names that it reads)."""
+    made, used = set(), set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).split(".")[0])
+    return made, used
 
 
 def parameters(nb):
@@ -195,12 +238,12 @@ def stored_in_own_profile(nb):
 
 
 def cell_lengths(nb):
-    """Median at most 5 lines, nine in ten at most 12, none over 20."""
+    """Median at most 4 lines, nine in ten at most 12, none over 20."""
     lengths = [lines_of(cell) for _, cell in nb.code]
     if not lengths:
         return
-    if (median := statistics.median(lengths)) > 5:
-        yield f"the median code cell has {median:g} lines; 5 at most: one idea a cell"
+    if (median := statistics.median(lengths)) > 4:
+        yield f"the median code cell has {median:g} lines; 4 at most: one idea a cell"
     if (share := sum(n <= 12 for n in lengths) / len(lengths)) < 0.9:
         yield f"only {share:.0%} of the code cells have 12 lines or fewer; 90 % should"
     for i, cell in nb.code:
@@ -313,6 +356,7 @@ RULES = (
     title,
     opening,
     duration,
+    optional_parts,
     parameters,
     stored_in_own_profile,
     cell_lengths,

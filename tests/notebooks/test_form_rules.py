@@ -64,6 +64,18 @@ def without_code(notebook):
     notebook.content["cells"] = [cell for _, cell in notebook.cells if cell["cell_type"] != "code"]
 
 
+def needs_an_optional_part(notebook):
+    replace("It needs", "- *More*: for a rainy day.\n\nIt needs")(notebook)
+    for cell in (
+        ASIDE,
+        code("import math\n\nhalf = 1 / 2"),
+        markdown("## On with it"),
+        code("half"),
+    ):
+        append(cell)(notebook)
+
+
+ASIDE = markdown("## More (optional)\n\nNot today.")
 LONG = "\n".join(f"x{i} = {i}" for i in range(21))
 BROKEN = {
     "no title": ("title", replace("# An example", "An example")),
@@ -72,9 +84,12 @@ BROKEN = {
     "one aim": ("opening", replace("- say it\n- do it", "- say it")),
     "five aims": ("opening", replace("- say it\n", "- say it\n- a\n- b\n- c\n")),
     "no needs": ("opening", replace("It needs nothing and", "It")),
-    "no duration": ("duration", replace("10 minutes", "a while")),
-    "another duration": ("duration", replace("10 minutes", "25 minutes")),
+    "no duration": ("duration", replace("15 minutes", "a while")),
+    "another duration": ("duration", replace("15 minutes", "25 minutes")),
     "too long": ("duration", append(markdown(SENTENCE * 500))),
+    "too short": ("duration", replace(SENTENCE * 14, SENTENCE)),
+    "an optional part that is not listed": ("optional_parts", append(ASIDE)),
+    "a part that needs an optional one": ("optional_parts", needs_an_optional_part),
     "no parameters tag": ("parameters", untag),
     "a parameter missing": ("parameters", replace("\nseed = 0", "")),
     "a parameter computed": ("parameters", replace("seed = 0", "seed = int('0')")),
@@ -153,6 +168,16 @@ def test_base64_is_not_read_for_paths(example):
         "text/html", '<img alt="x" src="data:image/png;base64,' + "A" * 300 + "/mnt/AB" * 40 + '">'
     )(noisy)
     assert "no_machine_paths" not in complaints(noisy)
+
+
+def test_an_optional_part_that_is_listed_and_can_be_skipped_is_accepted(example):
+    longer = Notebook(example.name, copy.deepcopy(example.content))
+    replace("It needs", "- *More*: for a rainy day.\n\nIt needs")(longer)
+    aside = code("def halve(x):\n    part = x / 2\n    return part\n\n\nhalf = halve(1)")
+    for cell in (ASIDE, aside, code("half"), markdown("## On with it"), code("part = half = 0")):
+        append(cell)(longer)
+    longer = Notebook(longer.name, longer.content)
+    assert list(lesson_form.optional_parts(longer)) == []
 
 
 def test_what_is_optional_takes_no_time(example):
