@@ -36,7 +36,8 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
         drawn = [rng.permutation(np.flatnonzero(labels == name))[:each] for name in names]
         rows = np.sort(np.concatenate(drawn))
         records.notes.append(
-            f"only {len(rows)} of {len(records.photos)} files were opened: more would not change the result"
+            f"only {len(rows)} of {len(records.photos)} files were opened: more would not change "
+            "the result"
         )
         records.photos = [photos[i] for i in rows]
     return folders.divide_records(records, seed=seed, **options)
