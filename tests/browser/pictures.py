@@ -1,6 +1,8 @@
 """Picture files of many sizes and kinds, made in memory: (name, type, bytes)."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -11,6 +13,8 @@ TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": 
 TYPES["BMP"] = "image/bmp"
 SIZES = [(24, 24), (60, 40), (97, 301), (160, 160), (300, 200), (200, 640), (640, 480), (480, 641)]
 SIZES += [(1200, 800), (801, 1203), (2600, 1950)]
+# Fewer pixels than a network takes, and strips of which a square is a small part.
+ODD = [(1, 1), (3, 2), (1400, 31), (29, 1500)]
 
 
 def _scene(i, size):
@@ -29,6 +33,21 @@ def _file(name, image, form, **options):
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return f"{name}.{form.lower()}", TYPES[form], buffer.getvalue()
+
+
+def _deep_colours(name, image):
+    """A PNG file of 16 bits a colour, which Pillow reads but does not write."""
+    height, width = image.height, image.width
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint16)
+    deep = (np.asarray(image).astype(np.uint16) << 8 | noise).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in deep)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    return f"{name}.png", TYPES["PNG"], data
 
 
 def make_pictures():
@@ -63,5 +82,15 @@ def make_pictures():
     files += [_file(f"pet-{i}", draw_pet(i % 3, i, size=128 + 17 * i), "PNG") for i in range(4)]
     wide = np.asarray(scene.convert("L")).astype(np.uint16) * 257
     files.append(_file("sixteen-bit", Image.fromarray(wide), "PNG"))
+    files.append(_deep_colours("sixteen-bit-colours", scene))
+    files += [_file(f"odd-{w}x{h}", _scene(2, (w, h)), "PNG") for w, h in ODD]
+    files += [_file(f"odd-{w}x{h}", _scene(2, (w, h)), "JPEG", quality=90) for w, h in ODD]
+    holes = scene.quantize(32)
+    files += [
+        _file("palette-with-holes", holes, "PNG", transparency=int(np.asarray(holes)[140, 160])),
+        _file("bits", scene.convert("1"), "PNG"),
+        _file("print", scene.convert("CMYK"), "JPEG", quality=92),
+        _file("huge", _scene(0, (5600, 4200)), "JPEG", quality=80),
+    ]
     files += [_file(f"full-{i}", _scene(i, (500, 400)), "JPEG", subsampling=0) for i in range(4)]
     return files

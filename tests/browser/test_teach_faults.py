@@ -89,6 +89,8 @@ def test_at_the_cap_pictures_are_counted_not_lost(started):
     page.get_by_role("button", name="Train", exact=True).click()
     idle(page)
     assert "kept-back pictures right" in page.locator(".result").inner_text()
+    # Loose: the goal is a second for 150 pictures.
+    assert page.evaluate("teach.head.ms") < 10_000
     clean(page)
 
 

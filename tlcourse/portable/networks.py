@@ -109,17 +109,18 @@ class _Both(nn.Module):
 
     def __init__(self, model: TransferModel):
         super().__init__()
-        self.stages, self.head = model.stages, model.head
+        self.stages, self.head, self.temperature = model.stages, model.head, model.temperature
 
     def forward(self, pictures):
         features = self.stages(pictures)
-        return self.head(features), features
+        return self.head(features) / self.temperature, features
 
 
 def model_to_onnx(model: TransferModel, about: dict):
     """Your own model as ONNX: `logits` (N, classes), and `features` below them.
 
-    These are (N, C, H, W), or tokens (N, L, C) of a vision transformer.
+    Logits are divided by the model's temperature, so that their softmax is what `predict` says;
+    features are (N, C, H, W), or tokens (N, L, C) of a vision transformer.
 
     Parameters
     ----------

@@ -142,6 +142,7 @@ h2 {{ font-size: 1.1rem; }}
 dl {{ display: grid; grid-template-columns: minmax(0, auto) minmax(0, 1fr); gap: 0.2rem 1rem; }}
 dt {{ color: light-dark(#57606a, #a3abb5); }}
 dd {{ margin: 0; overflow-wrap: anywhere; }}
+@media (max-width: 480px) {{ dl {{ display: block; }} dd {{ margin-bottom: 0.6rem; }} }}
 </style></head>
 <body><main><h1>{title}?</h1>
 <div id="model"><noscript>This page needs JavaScript: the model runs in it.</noscript></div>

@@ -24,9 +24,9 @@ export class Exported {
     this.bars = new Bars("own");
     this.live = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.toggle() }, "Camera");
     this.shade = h("input", { type: "checkbox", checked: true, onchange: () => this.again() });
-    this.shadeLabel = h("label", { class: "row" }, this.shade, "shade what the answer does not come from");
+    this.shadeLabel = h("label", { class: "shade", hidden: true }, this.shade, "shade what the answer does not come from");
     this.root = root(el, "tht exported", "Ask this model");
-    this.root.append(this.problem, h("section", { class: "column ask", "aria-label": "Ask this model" },
+    this.root.append(this.problem, h("section", { class: "column ask", "aria-label": "A picture and its answer" },
       h("div", { class: "pair" }, this.view, h("div", { class: "beside" }, this.live,
         fileButton("Choose a picture", { "aria-label": "A picture to ask about" }, (files) => files.length && this.ask(files[0][1])),
         this.shadeLabel)),

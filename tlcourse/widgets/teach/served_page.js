@@ -29,11 +29,6 @@ class ServedEngine {
 }
 
 class Served extends Exported {
-  constructor(el, engine) {
-    super(el, engine);
-    this.shadeLabel.hidden = true;
-  }
-
   // Python reads more kinds of pictures than browsers show.
   open(blob) {
     return super.open(blob).catch(() => null);
