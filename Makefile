@@ -1,4 +1,4 @@
-# make lab        install if needed, then open lesson 00 in JupyterLab
+# make lab        install if needed, then open the lessons in JupyterLab
 # make check      lint, the shape of the package, and the quick unit tests
 # make test       install if needed, then run every check
 # make test-gpu   the checks that need a CUDA device

@@ -51,18 +51,17 @@ def doctor(_: argparse.Namespace) -> int:
 
 def _lab_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "lesson", nargs="?", default="00", help="number or name (default: %(default)s)"
+        "lesson", nargs="?", help="number or name (default: a page that lists them)"
     )
     parser.add_argument("--port", type=whole(1), help="port to listen on (default: 8888)")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
 
 
-@command("lab", "open JupyterLab on a lesson, on this machine only", _lab_arguments)
+@command("lab", "open JupyterLab on the lessons, on this machine only", _lab_arguments)
 def lab(chosen: argparse.Namespace) -> int:
-    from .lessons import find_lessons, open_lab
+    from .lab import open_lab
 
-    (lesson,) = find_lessons([chosen.lesson])
-    return open_lab(lesson, chosen.port, chosen.no_browser)
+    return open_lab(chosen.lesson, chosen.port, chosen.no_browser)
 
 
 _COURSE = Path("build/course")
