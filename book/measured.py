@@ -344,7 +344,8 @@ def _by_size(pages: Pages) -> str:
             ticks={size: str(size) for size in sizes},
         ),
         alt,
-        f"A new softmax on pictures of several sizes, {FEW} per class; band: lowest to highest seed.",
+        f"A new softmax on pictures of several sizes, {FEW} per class; band: lowest to highest "
+        "seed.",
         f"tlcourse sweep --dataset {' '.join(lines)} --strategy linear_probe "
         f"--train-per-class {FEW} --size {' '.join(map(str, sizes))}",
     )
