@@ -288,12 +288,14 @@ def _wall_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@command("wall", "draw the four cases as a page for the classroom wall", _wall_arguments)
+@command("wall", "draw a poster, and a page of the four cases, for the wall", _wall_arguments)
 def wall(chosen: argparse.Namespace) -> None:
-    from ..plots import wall_page
+    from ..plots import poster, wall_page
 
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    figure = wall_page()
-    for name in ("four_cases.pdf", "four_cases.png"):
-        figure.savefig(chosen.folder / name, dpi=150)
-        print(f"wrote {chosen.folder / name}")
+    pages = {"poster": (poster(), "pdf svg"), "four_cases": (wall_page(), "pdf png")}
+    for name, (figure, kinds) in pages.items():
+        for kind in kinds.split():
+            path = chosen.folder / f"{name}.{kind}"
+            figure.savefig(path, dpi=150)
+            print(f"wrote {path}")
