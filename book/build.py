@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from landing import cards, hero
-from measured import results_page
+from measured import results_page, write_poster
 
 
 BOOK = Path(__file__).resolve().parent
@@ -77,6 +77,7 @@ def stage(folder: Path) -> None:
     staging.text("index.md", page)
     page = (BOOK / "results.md").read_text(encoding="utf-8")
     staging.text("results.md", results_page(page, staging.write))
+    write_poster(staging.write)
     for path in sorted(teach_page(folder.parent / "teach").iterdir()):
         staging.write(f"extra/teach/{path.name}", path.read_bytes())
     staging.drop_the_rest()

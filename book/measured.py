@@ -245,6 +245,19 @@ def results_page(page: str, write) -> str:
     return page.replace("<!-- tables -->", "\n".join(parts))
 
 
+def write_poster(write) -> None:
+    """The poster for the wall, the same bytes for the same numbers."""
+    from tlcourse.plots import poster
+
+    figure = poster()
+    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    for name in ("poster.pdf", "images/poster.svg"):
+        kind, data = name[-3:], io.BytesIO()
+        with matplotlib.rc_context({"svg.hashsalt": "tlcourse"}):
+            figure.savefig(data, format=kind, metadata=undated[kind])
+        write(name, data.getvalue())
+
+
 def _side_by_side_of_all(pages: Pages, stored: list[dict]) -> str:
     figures = [_at_an_amount(pages, stored, most) for most in (False, True)]
     figures += [_by_size(pages), _by_network(pages), _advice(pages)]
