@@ -2,14 +2,18 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from lesson_example import code, example_cells, write_notebook
 
+from tlcourse.app import lab
 from tlcourse.app.cli import main
 from tlcourse.app.lab import lab_command, lab_environment
+from tlcourse.app.lessons import Lesson
 from tlcourse.app.start_page import NAME, answered, described, write_start_page
+from tlcourse.base.files import WriteError
 
 
 def test_lab_listens_on_this_machine_only_and_keeps_its_token():
@@ -128,3 +132,37 @@ def test_the_first_page_leads_to_the_first_lesson_that_is_not_done(tmp_path):
     assert f"✓ {total} of {total} |" in text and f"| 0 of {total} |" in text
     assert "Go on with" in text and "(01_a.ipynb)." in text
     assert "02_a.ipynb | This file is no lesson any more." in text
+
+
+def test_the_page_follows_what_the_learner_saves(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    path = write_notebook(tmp_path / "notebooks" / "00_a.ipynb", example_cells())
+    content = json.loads(path.read_text(encoding="utf-8"))
+    check = next(c for c in content["cells"] if "q1.check(" in "".join(c["source"]))
+    check["outputs"] = [shown("Right (Sum up): yes")]
+    waits = []
+
+    class Server:
+        def __init__(self, command, env):
+            assert f"--LabApp.default_url=/lab/tree/notebooks/{NAME}" in command
+
+        def wait(self, timeout):
+            waits.append(timeout)
+            if len(waits) > 1:
+                return 3
+            path.write_text(json.dumps(content), encoding="utf-8")
+            os.utime(path, (1, 1))
+            raise subprocess.TimeoutExpired("jupyterlab", timeout)
+
+    monkeypatch.setattr(lab, "find_lessons", lambda wanted=(): [Lesson(path)])
+    monkeypatch.setattr(lab, "trust_unchanged", lambda folder: [])
+    monkeypatch.setattr(lab.subprocess, "Popen", Server)
+    assert lab.open_lab() == 3
+    assert "| 1 of 3 |" in path.with_name(NAME).read_text(encoding="utf-8")
+    path.with_name(NAME).unlink()
+    monkeypatch.setattr(lab, "write_start_page", refused)
+    assert lab._start_page([path]) == path, "a course that may not be written to can be read"
+
+
+def refused(paths):
+    raise WriteError("the folder may not be written to")

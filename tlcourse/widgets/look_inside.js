@@ -54,7 +54,7 @@ class InsideView {
     this.file.disabled = this.file.hidden = !this.kernel.alive;
     setText(this.dropText, this.kernel.alive
       ? "Drop a picture here, or choose a file: "
-      : "Your own pictures need a running kernel; those above have been looked at. ");
+      : "Choose one of these pictures. Your own can be dropped in where the notebook runs. ");
   }
 
   async take(file) {
