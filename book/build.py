@@ -23,7 +23,6 @@ from pathlib import Path
 from landing import cards, hero
 from measured import results_page, write_poster
 
-
 BOOK = Path(__file__).resolve().parent
 REPOSITORY = BOOK.parent
 BUILD = REPOSITORY / "build" / "book"

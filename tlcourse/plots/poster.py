@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from ..data.entries import DATASETS
 from ..results import ResultsError, load_results, mean_regrets, summarise
 from ..results.regrets import load_regrets
 from .style import BLUE, ORANGE, PlotError, in_style
@@ -27,7 +28,6 @@ PANELS = (
     ("3  Many, different: train all", "blood_cells", 200, (_SOFTMAX, _ALL)),
 )
 """Heading, data set, pictures per class, and strategies: name, words, state of the stages."""
-_PICTURES = {"cats_dogs": "cats and dogs", "blood_cells": "blood cells"}
 _CARE = "With care: the softmax first, low rates,\nbatch norm left as it was."
 _LAST = "4  What a rule costs"
 _RULES = {
@@ -67,7 +67,7 @@ def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | N
             (words, cells[name]["mean"], f"{100 * cells[name]['mean']:.0f} %", state)
             for name, words, state in strategies
         ]
-        said = f"right on new pictures of {_PICTURES[dataset]}, {number} pictures per class"
+        said = f"right on new pictures of {DATASETS[dataset].title}, {number} pictures per class"
         _panel(figure, place, heading, said, bars, 1)
     lost = mean_regrets(load_regrets() if regrets is None else regrets)
     bars = [(words, lost[rule], f"{100 * lost[rule]:.1f}", None) for rule, words in _RULES.items()]
