@@ -1,4 +1,4 @@
-# make lab        install if needed, then open lesson 00 in JupyterLab
+# make lab        install if needed, then open the lessons in JupyterLab
 # make check      lint, the shape of the package, and the quick unit tests
 # make test       install if needed, then run every check
 # make test-gpu   the checks that need a CUDA device
@@ -7,7 +7,7 @@
 # make book       build the site into build/book/_build/html
 # make serve-book show the site at http://127.0.0.1:8000
 # make demo       one page for a classroom, in the browser: choose, train, toggle, compare
-# make wall       draw the page for the classroom wall into build/four_cases.pdf and .png
+# make wall       draw a poster (build/poster.pdf and .svg) and the page of the four cases for the wall
 # make bench      measure the figures that the documentation quotes, beside their peers
 # make format     format the code and the lessons, and mend what ruff can mend
 # make clean      remove what was built, but not .venv and data/

@@ -21,8 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from landing import cards, hero
-
-from tlcourse.data.entries import DATASETS
+from measured import results_page, write_poster
 
 BOOK = Path(__file__).resolve().parent
 REPOSITORY = BOOK.parent
@@ -75,7 +74,9 @@ def stage(folder: Path) -> None:
         staging.text(f"{mark}.html", text)
         page = page.replace(f"<!-- {mark} -->", f"```{{raw}} html\n:file: {mark}.html\n```")
     staging.text("index.md", page)
-    staging.text("results.md", results_page((BOOK / "results.md").read_text(encoding="utf-8")))
+    page = (BOOK / "results.md").read_text(encoding="utf-8")
+    staging.text("results.md", results_page(page, staging.write))
+    write_poster(staging.write)
     for path in sorted(teach_page(folder.parent / "teach").iterdir()):
         staging.write(f"extra/teach/{path.name}", path.read_bytes())
     staging.drop_the_rest()
@@ -165,41 +166,6 @@ def folded(exercise) -> str:
         f":::{{dropdown}} One solution: {exercise.title}\n"
         f"{fence}python\n{exercise.reference.strip()}\n{fence}\n\n{exercise.explanation}\n:::"
     )
-
-
-def results_page(page: str) -> str:
-    """Fill in the tables of measured results, each with the command that makes its rows."""
-    from tlcourse.results import ResultsError, load_results, summarise
-
-    tables = []
-    try:
-        stored = load_results()
-    except ResultsError as error:
-        print(f"No measured tables: {error}", file=sys.stderr)
-    else:
-        for dataset in sorted({row["dataset"] for row in stored}):
-            tables.append(f"## {DATASETS[dataset].title.capitalize()}\n")
-            rows = summarise(load_results(dataset=dataset), by=("strategy", "train_per_class"))
-            amounts = sorted({row["train_per_class"] for row in rows}, key=_amount)
-            tables.append(f"`tlcourse sweep --dataset {dataset}`\n")
-            tables.append("| strategy | " + " | ".join(f"{a} per class" for a in amounts) + " |")
-            tables.append("|---" * (len(amounts) + 1) + "|")
-            found = {(row["strategy"], row["train_per_class"]): row for row in rows}
-            for strategy in dict.fromkeys(row["strategy"] for row in rows):
-                cells = [_cell(found.get((strategy, amount))) for amount in amounts]
-                tables.append(f"| {strategy} | " + " | ".join(cells) + " |")
-            tables.append("")
-    return page.replace("<!-- tables -->", "\n".join(tables) or "No sweep has been stored yet.")
-
-
-def _amount(amount) -> float:
-    return float(amount) if str(amount).isdigit() else float("inf")
-
-
-def _cell(row) -> str:
-    if row is None:
-        return "–"
-    return f"{row['mean']:.3f} ({row['low']:.3f}–{row['high']:.3f}, n={row['n']})"
 
 
 def build(source: Path, quiet: bool) -> int:

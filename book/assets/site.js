@@ -28,7 +28,8 @@ function enlarge(image) {
 
 function prepare(image) {
   // Wide figures keep a size at which their words can be read on a phone; their box scrolls.
-  if (image.naturalWidth > 1.5 * image.naturalHeight && image.naturalWidth > 500) {
+  const wide = image.naturalWidth > 1.5 * image.naturalHeight && image.naturalWidth > 500;
+  if (wide && !image.closest(".course-figure")) {
     image.classList.add("course-wide");
   }
   image.tabIndex = 0;
@@ -40,7 +41,7 @@ function prepare(image) {
   });
 }
 
-for (const image of document.querySelectorAll("div.cell_output img")) {
+for (const image of document.querySelectorAll("div.cell_output img, .course-figure img")) {
   if (image.closest(".course-widget")) continue;
   if (image.complete) prepare(image);
   else image.addEventListener("load", () => prepare(image), { once: true });

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from PIL import Image
 
 from tlcourse.app import commands
 from tlcourse.app.cli import main
-from tlcourse.app.lessons import lab_command
 from tlcourse.base.errors import CourseError
 from tlcourse.base.terminal import PlainStream
 
@@ -251,29 +249,3 @@ def test_data_check_is_for_folders(tmp_path, monkeypatch, capsys):
     assert main(["data", "check", "pets"]) == 2
     said = capsys.readouterr().err
     assert "'pets' is not a folder" in said and "tlcourse data fetch NAME" in said
-
-
-def test_lab_listens_on_this_machine_only_and_keeps_its_token():
-    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb", 8899, True)
-    assert "--ip=127.0.0.1" in words
-    assert "--port=8899" in words
-    assert "--no-browser" in words
-    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in words
-    assert "--ServerApp.root_dir=course" in words
-    assert not [word for word in words if "token" in word or "password" in word]
-
-
-def test_lab_asks_no_other_machine_for_news(tmp_path, monkeypatch):
-    labapp = pytest.importorskip("jupyterlab.labapp", reason="jupyterlab is not installed")
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
-    words = lab_command(Path("course") / "notebooks" / "00_start_here.ipynb")
-    app = labapp.LabApp()
-    app.parse_command_line([word for word in words if word.startswith("--LabApp")])
-    assert app.news_url is None
-    assert app.check_for_updates_class.__name__ == "NeverCheckForUpdate"
-
-
-def test_lab_without_jupyterlab_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert main(["lab"]) == 2
-    assert '-e ".[lab]"' in capsys.readouterr().err  # cmd.exe takes no single quotes

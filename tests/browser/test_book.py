@@ -1,6 +1,7 @@
 """The site, built from the stored lessons and opened page by page in a browser, from the file
 system: no server, no kernel, no other host."""
 
+import csv
 import gzip
 import re
 import subprocess
@@ -221,6 +222,26 @@ def test_the_first_page_shows_what_to_do(chromium, site):
     hero = page.locator(".course-widget").first
     assert hero.bounding_box()["y"] < 768
     context.close()
+
+
+def test_results_are_figures_with_their_commands_and_folded_tables(chromium, site, repository):
+    page = chromium.new_page()
+    page.goto((site / "results.html").as_uri())
+    with (repository / "data" / "results" / "sweep.csv").open(encoding="utf-8") as file:
+        datasets = {row["dataset"] for row in csv.DictReader(file)}
+    captions = page.locator(".course-figure figcaption")
+    assert captions.count() >= 5 + 2 * len(datasets)
+    commands = [one.locator("code").inner_text() for one in captions.all()]
+    for dataset in datasets:
+        assert commands.count(f"tlcourse sweep --dataset {dataset}") >= 2
+        assert list(site.glob(f"_downloads/*/results_{dataset}.csv"))
+    assert page.locator("details[open]").count() == 0
+    assert page.locator("details table").count() == len(datasets)
+    best = page.locator("details table").first.locator("strong").count()
+    assert 0 < best <= page.locator("details table").first.locator("th").count()
+    page.locator(".course-figure img.only-light").first.click()
+    assert page.locator("dialog.course-large img").is_visible()
+    page.close()
 
 
 def test_cells_that_set_up_are_folded_and_figures_open_large(chromium, site):

@@ -110,7 +110,7 @@ def test_stored_pictures_can_be_chosen_without_a_kernel(page, inside):
     assert page.locator(".maps li").count() == 9
     assert page.get_by_text("class activation map").is_visible()
     assert page.locator("img:not([alt])").count() == 0
-    assert page.get_by_text("need a running kernel").is_visible()
+    assert page.get_by_text("where the notebook runs").is_visible()
     assert page.locator("input[type=file]").is_disabled()
     page.evaluate("state.set('results', [null, null])")
     assert "Not looked at yet" in page.locator(".result").inner_text()

@@ -51,18 +51,17 @@ def doctor(_: argparse.Namespace) -> int:
 
 def _lab_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "lesson", nargs="?", default="00", help="number or name (default: %(default)s)"
+        "lesson", nargs="?", help="number or name (default: a page that lists them)"
     )
     parser.add_argument("--port", type=whole(1), help="port to listen on (default: 8888)")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
 
 
-@command("lab", "open JupyterLab on a lesson, on this machine only", _lab_arguments)
+@command("lab", "open JupyterLab on the lessons, on this machine only", _lab_arguments)
 def lab(chosen: argparse.Namespace) -> int:
-    from .lessons import find_lessons, open_lab
+    from .lab import open_lab
 
-    (lesson,) = find_lessons([chosen.lesson])
-    return open_lab(lesson, chosen.port, chosen.no_browser)
+    return open_lab(chosen.lesson, chosen.port, chosen.no_browser)
 
 
 _COURSE = Path("build/course")
@@ -289,12 +288,14 @@ def _wall_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@command("wall", "draw the four cases as a page for the classroom wall", _wall_arguments)
+@command("wall", "draw a poster, and a page of the four cases, for the wall", _wall_arguments)
 def wall(chosen: argparse.Namespace) -> None:
-    from ..plots import wall_page
+    from ..plots import poster, wall_page
 
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    figure = wall_page()
-    for name in ("four_cases.pdf", "four_cases.png"):
-        figure.savefig(chosen.folder / name, dpi=150)
-        print(f"wrote {chosen.folder / name}")
+    pages = {"poster": (poster(), "pdf svg"), "four_cases": (wall_page(), "pdf png")}
+    for name, (figure, kinds) in pages.items():
+        for kind in kinds.split():
+            path = chosen.folder / f"{name}.{kind}"
+            figure.savefig(path, dpi=150)
+            print(f"wrote {path}")

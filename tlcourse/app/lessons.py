@@ -1,16 +1,12 @@
 """Find the lessons and run them without a browser, with papermill: ``tlcourse run``."""
 
-import importlib.util
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from tqdm.auto import tqdm
 
@@ -19,7 +15,6 @@ from ..base.files import write_whole
 from ..base.lesson import PROFILES
 from ..base.paths import lessons_folder
 from ..data.entries import DATASETS
-from .trust import trust_unchanged
 
 #: What each lesson's first code cell, tagged ``parameters``, defines.
 PARAMETERS = ("profile", "device", "dataset", "seed")
@@ -292,42 +287,3 @@ def summary(runs) -> str:
     total = sum(run.seconds for run in runs)
     lines.append(f"{passed} of {len(runs)} lessons passed in {total:.0f} s")
     return "\n".join(lines)
-
-
-def open_lab(lesson: Lesson, port: int | None = None, no_browser: bool = False) -> int:
-    """Open JupyterLab on a lesson, and return its exit status when it ends.
-
-    Raises
-    ------
-    CourseError
-        Where JupyterLab is not installed.
-    """
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise CourseError(
-            "JupyterLab is not installed. In the course's folder: "
-            'python -m pip install -c constraints.txt -e ".[lab]"'
-        )
-    trust_unchanged(lesson.path.parent)
-    process = subprocess.Popen(lab_command(lesson.path, port, no_browser))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # JupyterLab got the Ctrl-C too, and asks whether to stop
-
-
-def lab_command(notebook: Path, port: int | None = None, no_browser: bool = False) -> list[str]:
-    """Return the command that opens a lesson: loopback only, with Jupyter's own random token."""
-    words = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1"]
-    words += [f"--ServerApp.root_dir={notebook.parents[1]}"]
-    # No pop-up about news over the first screen, and no look for updates: nothing leaves here.
-    words += ["--LabApp.news_url=None"]
-    words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    # As the first page, not as a file to open, so that the address it prints leads there too.
-    page = quote(f"/lab/tree/{notebook.parent.name}/{notebook.name}")
-    words += [f"--LabApp.default_url={page}"]
-    words += [f"--port={port}"] if port else []
-    words += ["--no-browser"] if no_browser else []
-    # In most containers one is root, and JupyterLab refuses to run as root unless told.
-    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return words

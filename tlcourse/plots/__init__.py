@@ -9,6 +9,7 @@ say the same again, for print and for those who see no colour.
 from .cases import advice_evidence, case_map
 from .networks import STATES, filters, network_diagram, parameter_bars
 from .pictures import mistaken, mistakes, overlay, picture_grid, top5
+from .poster import poster
 from .results import depth_curves, heat_map, trade_offs
 from .style import PALETTE, PlotError, in_style, png, show, thumbnail
 from .training import confusion_matrix, history_curves, reliability_diagram, spread
@@ -34,6 +35,7 @@ __all__ = [
     "parameter_bars",
     "picture_grid",
     "png",
+    "poster",
     "reliability_diagram",
     "show",
     "spread",

@@ -54,7 +54,7 @@ class InsideView {
     this.file.disabled = this.file.hidden = !this.kernel.alive;
     setText(this.dropText, this.kernel.alive
       ? "Drop a picture here, or choose a file: "
-      : "Your own pictures need a running kernel; those above have been looked at. ");
+      : "Choose one of these pictures. Your own can be dropped in where the notebook runs. ");
   }
 
   async take(file) {
@@ -117,9 +117,11 @@ class InsideView {
 
   where(found) {
     return h("div", {}, h("h4", {}, `Where ${found.class} comes from`),
-      h("img", { src: found.picture, width: 168, height: 168,
-        alt: `the picture in grey, with red where it speaks for ${found.class}` }),
-      h("span", { class: "soft" }, "class activation map"));
+      h("div", { class: "where" },
+        h("img", { src: found.picture, width: 168, height: 168,
+          alt: `the picture in grey, with orange where it speaks for ${found.class}` }),
+        h("p", { class: "soft" },
+          `Orange: what speaks for ${found.class}. Grey: the rest. It is a class activation map.`)));
   }
 
   neighbours(rows) {
