@@ -479,7 +479,7 @@ def _by_depth(pages: Pages, dataset: str, found: list[dict], command: str) -> st
         }
         for amount in dict.fromkeys((amounts[0], amounts[-1]))
     }
-    ticks = {0: "stem"} | {i: str(i) for i in range(1, last)} | {last: "whole"}
+    ticks = {0: "stem"} | {i: str(i) for i in range(1, last)} | {last: "all"}
     alt = "; ".join(
         f"{name}: best {100 * max(c['mean'] for c in points.values()):.1f} after "
         f"{ticks[max(points, key=lambda p: points[p]['mean'])]}" for name, points in lines.items()
