@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,25 @@ def test_jupyterlab_is_told_not_to_ask_about_news(tmp_path, monkeypatch):
     overrides, error = settings._get_overrides(str(tmp_path))
     assert not error
     assert overrides["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
+def test_jupyterlab_ends_with_the_command():
+    code = """
+import sys
+from tlcourse.app import lab
+waits = "print('there', flush=True); import time; time.sleep(60)"
+lab.lab_command = lambda *_: [sys.executable, "-c", waits]
+sys.exit(lab.open_lab("00"))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout.readline() == "there\n"
+        command.terminate()
+        # The pipe closes when nobody holds it any more: the command's child has ended too.
+        assert command.stdout.read() == ""
+        assert command.wait(timeout=30) != 0
 
 
 def test_a_learners_own_startup_file_stays(monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,15 +40,20 @@ def open_lab(wanted: str | None = None, port: int | None = None, no_browser: boo
     start = _start_page(lessons)
     page = find_lessons([wanted])[0].path if wanted else start
     process = subprocess.Popen(lab_command(page, port, no_browser), env=lab_environment())
-    while True:
-        before = _saved(lessons)
-        try:
-            return process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            if _saved(lessons) != before:
-                _start_page(lessons)
-        except KeyboardInterrupt:
-            continue  # JupyterLab got the Ctrl-C too, and asks whether to stop
+    # JupyterLab ends its kernels, and ends with us.
+    usual = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            before = _saved(lessons)
+            try:
+                return process.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                if _saved(lessons) != before:
+                    _start_page(lessons)
+            except KeyboardInterrupt:
+                continue  # JupyterLab got the Ctrl-C too, and asks whether to stop
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def _start_page(lessons: list[Path]) -> Path:
