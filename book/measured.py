@@ -391,22 +391,22 @@ def _by_network(pages: Pages) -> str:
 
 
 def _advice(pages: Pages) -> str:
-    from tlcourse.results import RULES, ResultsError, judged, load_regrets
+    from tlcourse.results import RULES, ResultsError, judged, load_regrets, mean_regrets
 
     try:
         judged_rows = judged(load_regrets())
     except ResultsError:
         return ""
     places = dict.fromkeys((r["dataset"], r["train_per_class"]) for r in judged_rows)
+    if not places:
+        return ""
     cells = {}
     for place in places:
         own = [r for r in judged_rows if (r["dataset"], r["train_per_class"]) == place]
         for rule in RULES:
             cells[place, rule] = sum(r[rule] for r in own) / len(own)
-    for rule in RULES:
-        cells["mean", rule] = sum(cells[place, rule] for place in places) / len(places)
-    if not places:
-        return ""
+    for rule, mean in mean_regrets(judged_rows).items():
+        cells["mean", rule] = mean
     rows = {place: f"{name_of(place[0])}, {place[1]}" for place in places} | {"mean": "mean"}
     rules = {rule: _in_words(name) for rule, name in RULES.items()}
     means = ", ".join(f"{name} {100 * cells['mean', rule]:.1f}" for rule, name in rules.items())

@@ -71,3 +71,15 @@ def test_without_a_table_nothing_changes(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(labels_of(load_dataset(tmp_path, labels=None))) == 6
+
+
+def test_a_named_data_set_takes_labels_too_and_others_refuse_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_SHARED", str(tmp_path))
+    fill(tmp_path / "cats_vs_dogs" / "train", {"cat": 6, "dog": 6})
+    fill(tmp_path / "cats_vs_dogs" / "val", {"cat": 2, "dog": 2}, 100)
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\ntrain/cat/000.png,\n", encoding="utf-8")
+    data = load_dataset("cats_dogs", labels=table)
+    assert len(data.train) + len(data.validation) == 11 and len(data.test) == 4
+    with pytest.raises(DatasetError, match="leave split_folders out"):
+        load_dataset("cats_dogs", split_folders={})

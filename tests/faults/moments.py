@@ -72,7 +72,7 @@ def child(words, out, at, fault):
     if process == 0:
         sys.stdout = sys.stderr = open(os.devnull, "w")
         seen = watch(out, at, fault)
-        status = 99
+        status = 99  # stays where an error gets through
         try:
             status = main(words)
         except KeyboardInterrupt:
@@ -122,8 +122,9 @@ def tried(words, out, before, at, fault):
         wrong.append(f"gone: {missing}")
     if strange := sorted(now.keys() - state(before).keys()):
         wrong.append(f"left behind: {strange}")
-    if fault == "full" and status not in (0, 1, 2):
-        wrong.append(f"a full disk ended with {status}")
+    expected = {"kill": {-signal.SIGKILL}, "interrupt": {0, 130}, "full": {0, 1, 2}}[fault]
+    if status not in expected:
+        wrong.append(f"it ended with {status}")
     return {"at": at, "status": status, "wrong": wrong}
 
 

@@ -47,8 +47,14 @@ def test_decisions_become_a_table_that_is_applied(folder, found, tmp_path):
     data = tl.load_dataset(folder, labels=table)
     assert sum(map(len, (data.train, data.validation, data.test))) == 11
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    third.value = ""
+    assert decide.save(table) == table, "what it wrote itself it may write again"
     with pytest.raises(DatasetError, match="may hold decisions"):
-        decide.save(table)
+        other = Decide(found)
+        next(iter(other._choices.values())).value = "red"
+        other.save(table)
+    with pytest.raises(DatasetError, match="nothing is decided yet"):
+        Decide(found).save(tmp_path / "empty.csv")
 
 
 def test_names_are_text_and_not_markup(found):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,18 +38,19 @@ def open_lab(wanted: str | None = None, port: int | None = None, no_browser: boo
         )
     lessons = [lesson.path for lesson in find_lessons()]
     trust_unchanged(lessons[0].parent)
-    start = _start_page(lessons)
+    seen, start = _saved(lessons), _start_page(lessons)
     page = find_lessons([wanted])[0].path if wanted else start
     process = subprocess.Popen(lab_command(page, port, no_browser), env=lab_environment())
     # JupyterLab ends its kernels, and ends with us.
     usual = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         while True:
-            before = _saved(lessons)
             try:
-                return process.wait(timeout=3)
-            except subprocess.TimeoutExpired:
-                if _saved(lessons) != before:
+                with suppress(subprocess.TimeoutExpired):
+                    return process.wait(timeout=3)
+                now = _saved(lessons)
+                if now != seen:
+                    seen = now
                     _start_page(lessons)
             except KeyboardInterrupt:
                 continue  # JupyterLab got the Ctrl-C too, and asks whether to stop
@@ -65,7 +67,11 @@ def _start_page(lessons: list[Path]) -> Path:
 
 def _saved(paths: list[Path]) -> list[int]:
     """When the lessons were last written."""
-    return [path.stat().st_mtime_ns for path in paths if path.is_file()]
+    times = []
+    for path in paths:
+        with suppress(OSError):  # a file is away for a moment while it is saved
+            times.append(path.stat().st_mtime_ns)
+    return times
 
 
 def lab_command(page: Path, port: int | None = None, no_browser: bool = False) -> list[str]:

@@ -94,14 +94,18 @@ def write_start_page(paths: list[Path]) -> Path:
             notebook = json.loads(path.read_text(encoding="utf-8"))
             title, sentence, minutes = described(notebook)
             right, count = answered(notebook)
-        except (OSError, ValueError, LookupError, TypeError):  # a learner may have changed anything
+            picture = _thumbnail(notebook)
+        # A learner may have changed anything.
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             rows.append(f"| | {path.name} | This file is no lesson any more. | |")
             continue
         link = f"[{title}]({path.name})"
         if right < count:
-            following = following or (f"Go on with {link}." if rows else f"Begin with {link}.")
+            following = following or (
+                f"Go on with {link}." if rows or right else f"Begin with {link}."
+            )
         done = "✓ " * (right == count) + f"{right} of {count}"
-        rows.append(f"| {_thumbnail(notebook)} | **{link}**<br>{minutes} | {sentence} | {done} |")
+        rows.append(f"| {picture} | **{link}**<br>{minutes} | {sentence} | {done} |")
     page = _PAGE.format(first=following or "Every exercise is answered.", rows="\n".join(rows))
     target = paths[0].with_name(NAME)
     write_whole(target, page)

@@ -11,6 +11,7 @@ from ..base.paths import data_root, user_path
 from ..base.seeds import check_seed
 from . import folders, handed, splits
 from .entries import DATASETS
+from .labels import label_records
 from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
@@ -99,9 +100,12 @@ def _open(name, train_per_class, validation_per_class, test_per_class, size, see
                 "photographs; leave it out"
             )
         return entry.draw(*amounts, size=size, seed=seed)
-    options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
+    if options.pop("split_folders", None) is not None:
+        raise DatasetError(f"{name!r} has splits that are known; leave split_folders out")
     records = entry.find(root)
     records.name = name
+    if labels := options.pop("labels", None):
+        label_records(records, labels)
     options = entry.options | options
     return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
 
@@ -116,7 +120,11 @@ def _load_torch(
             f"PyTorch, not {type(dataset).__name__}"
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
-    options = {k: v for k, v in options.items() if k not in ("split_folders", "labels")}
+    told = [k for k in ("labels", "split_folders") if options.pop(k, None) is not None]
+    if told:
+        raise DatasetError(
+            f"a data set of PyTorch takes no {' and no '.join(told)}; give its folder"
+        )
     if (records := handed.records_of(dataset)) is not None:
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)

@@ -59,16 +59,18 @@ def read_labels(path: str | os.PathLike) -> dict[str, str]:
     return labels
 
 
-def write_labels(path: str | os.PathLike, labels: Mapping[str, str]) -> Path:
+def write_labels(
+    path: str | os.PathLike, labels: Mapping[str, str], *, replacing: Path | None = None
+) -> Path:
     """Write labels by path below the folder of pictures as `read_labels` reads them.
 
     Raises
     ------
     DatasetError
-        Where the file is there: it may hold decisions.
+        Where a file is there and is not `replacing`: it may hold decisions.
     """
     path = user_path(path)
-    if path.exists():
+    if path.exists() and path != replacing:
         raise DatasetError(f"{shown(path)} is there, and may hold decisions; give another name")
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([("file", "label"), *labels.items()])

@@ -69,13 +69,22 @@ def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | N
         ]
         said = f"right on new pictures of {DATASETS[dataset].title}, {number} pictures per class"
         _panel(figure, place, heading, said, bars, 1)
-    lost = mean_regrets(load_regrets() if regrets is None else regrets)
+    lost = mean_regrets(_regrets() if regrets is None else regrets)
+    if not lost:
+        raise PlotError("no recommendation was judged yet: python benchmarks/advice_regret.py")
     bars = [(words, lost[rule], f"{100 * lost[rule]:.1f}", None) for rule, words in _RULES.items()]
     most = 1.3 * max(lost.values())
     _panel(figure, 3, _LAST, "points behind the best, mean over data sets", bars, most)
     figure.text(0.036, 0.155, _CARE, fontsize=31, va="top", linespacing=1.35)
     _legend(figure)
     return figure
+
+
+def _regrets() -> list[dict]:
+    try:
+        return load_regrets()
+    except ResultsError as error:
+        raise PlotError(str(error)) from error
 
 
 def _measured(rows, dataset: str, number: int) -> dict:

@@ -12,6 +12,7 @@ from PIL import ImageOps
 
 from ..advice.look import Findings
 from ..data.labels import write_labels
+from ..data.sets import DatasetError
 
 MOST = 60
 """Thumbnails: nobody looks at more, and each of them is kept in the notebook while it is open."""
@@ -41,12 +42,13 @@ class Decide(ipywidgets.VBox):
     def __init__(self, found: Findings, most: int = MOST):
         images, likely = found.images, {one.row: one.likely for one in found.suspects}
         about = dict.fromkeys(likely, "label to doubt")
-        for group in found.groups:
+        for number, group in enumerate(found.groups, 1):
             for row in group:
-                about.setdefault(row, "near-duplicate")
+                about.setdefault(row, f"near-duplicate, group {number}")
         for row in found.outliers:
             about.setdefault(row, "outlier")
         self._choices: dict[str, ipywidgets.Dropdown] = {}
+        self._written: Path | None = None
         cards = []
         for row, why in list(about.items())[:most]:
             given = images.classes[images.labels[row]]
@@ -86,9 +88,12 @@ class Decide(ipywidgets.VBox):
         Raises
         ------
         DatasetError
-            Where the file is there already.
+            Where nothing is decided, or a file is there that this did not write.
         """
-        return write_labels(path, self.decisions)
+        if not self.decisions:
+            raise DatasetError("nothing is decided yet: choose below a picture, and save then")
+        self._written = write_labels(path, self.decisions, replacing=self._written)
+        return self._written
 
     def _count(self, _change: object = None) -> None:
         self._told.value = f"{len(self.decisions)} of {len(self._choices)} decided"
