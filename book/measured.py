@@ -236,7 +236,8 @@ def results_page(page: str, write) -> str:
     except ResultsError as error:
         return page.replace("<!-- tables -->", f"Nothing has been measured yet: {error}")
     for name in ("sweep.csv", "advice.csv"):
-        write(name, results_file().with_name(name).read_bytes())
+        if (file := results_file().with_name(name)).is_file():
+            write(name, file.read_bytes())
     pages = Pages(write)
     parts = [_side_by_side_of_all(pages, stored)]
     for dataset in DATASETS:
@@ -433,7 +434,7 @@ def _of_one(pages: Pages, dataset: str, rows: list[dict]) -> str:
     whole = [c for c in found if "cut_" not in c["strategy"]]
     names = {s: words(s) for s in sorted({c["strategy"] for c in whole}, key=_order)}
     counts = {n: sum(c["train_per_class"] == n for c in whole) for n in _amounts(whole)}
-    columns = {n: str(n) for n, count in counts.items() if count > 1}
+    columns = {n: str(n) for n, count in counts.items() if count > 1} or {n: str(n) for n in counts}
     cells = {(c["strategy"], c["train_per_class"]): c["mean"] for c in whole}
     size = f"{rows[0]['size']} pixels"
     figures = [
