@@ -11,12 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from tlcourse.data.entries import DATASETS
+from tlcourse.data.entries import DATASETS, title_of
+from tlcourse.plots.poster import ALL, NAIVE, SOFTMAX
 
-WORDS = {
-    "linear_probe": "new softmax only",
-    "finetune_all": "everything, with care",
-    "finetune_naive": "everything, without care",
+WORDS = {name: said for name, said, _ in (SOFTMAX, ALL, NAIVE)} | {
     "finetune_head_not_first": "everything, head not first",
     "finetune_batch_norm_adapts": "everything, batch norm adapts",
     "finetune_augmented": "everything, augmented",
@@ -27,7 +25,9 @@ WORDS = {
     "random_frozen": "random weights, frozen",
     "scratch": "random weights, all trained",
 }
-ORDER = ["linear_probe", "last", *list(WORDS)[1:8], "extended", "hidden", "cut", "reinit"]
+ORDER = ["linear_probe", "last", "finetune_all", "finetune_naive"]
+ORDER += ["finetune_head_not_first", "finetune_batch_norm_adapts", "finetune_augmented"]
+ORDER += ["finetune_discriminative", "gradual_unfreezing", "extended", "hidden", "cut", "reinit"]
 # Ink, paper, the weak end of a heat map, its strong end, and the second colour, of each theme.
 THEMES = {
     "light": ("#1b1f24", "#ffffff", "#f2f6fa", "#7fb8dd", "#c24e00"),
@@ -62,7 +62,7 @@ def _order(strategy: str) -> tuple:
 
 
 def name_of(dataset: str) -> str:
-    return DATASETS[dataset].title.capitalize()
+    return title_of(dataset).capitalize()
 
 
 class Pages:
@@ -392,22 +392,23 @@ def _by_network(pages: Pages) -> str:
 
 
 def _advice(pages: Pages) -> str:
-    from tlcourse.results import RULES, ResultsError, judged, load_regrets, mean_regrets
+    from tlcourse.results import (
+        RULES,
+        ResultsError,
+        load_regrets,
+        mean_regrets,
+        regrets_by_place,
+    )
 
     try:
-        judged_rows = judged(load_regrets())
+        regrets = load_regrets()
     except ResultsError:
         return ""
-    places = dict.fromkeys((r["dataset"], r["train_per_class"]) for r in judged_rows)
+    places = regrets_by_place(regrets)
     if not places:
         return ""
-    cells = {}
-    for place in places:
-        own = [r for r in judged_rows if (r["dataset"], r["train_per_class"]) == place]
-        for rule in RULES:
-            cells[place, rule] = sum(r[rule] for r in own) / len(own)
-    for rule, mean in mean_regrets(judged_rows).items():
-        cells["mean", rule] = mean
+    table = places | {"mean": mean_regrets(regrets)}
+    cells = {(place, rule): value for place, own in table.items() for rule, value in own.items()}
     rows = {place: f"{name_of(place[0])}, {place[1]}" for place in places} | {"mean": "mean"}
     rules = {rule: _in_words(name) for rule, name in RULES.items()}
     means = ", ".join(f"{name} {100 * cells['mean', rule]:.1f}" for rule, name in rules.items())
@@ -431,7 +432,7 @@ def _of_one(pages: Pages, dataset: str, rows: list[dict]) -> str:
 
     title, command = name_of(dataset), f"tlcourse sweep --dataset {dataset}"
     found = summarise(rows)
-    whole = [c for c in found if "cut_" not in c["strategy"]]
+    whole = _whole(found)
     names = {s: words(s) for s in sorted({c["strategy"] for c in whole}, key=_order)}
     counts = {n: sum(c["train_per_class"] == n for c in whole) for n in _amounts(whole)}
     columns = {n: str(n) for n, count in counts.items() if count > 1} or {n: str(n) for n in counts}

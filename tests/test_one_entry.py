@@ -1,20 +1,18 @@
 """One entry adds a data set, a network or a strategy, from the catalogue to a row of the table."""
 
 import csv
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import tlcourse as tl
 from tlcourse.app.cli import main
 from tlcourse.data.entries import DATASETS, DataSet, Measured
 from tlcourse.data.sets import ImageSplits
+from tlcourse.data.sources import PixelSource
 from tlcourse.networks import zoo
 from tlcourse.strategies import apply as applying
-from tlcourse.study.data import MEASURED
 
 
 def bands(train_per_class, validation_per_class, test_per_class, *, size, seed):
@@ -25,27 +23,20 @@ def bands(train_per_class, validation_per_class, test_per_class, *, size, seed):
         rng = np.random.default_rng([seed, stream])
         labels = np.repeat([0, 1], number)
         pixels = [rng.integers(120 * k, 120 + 120 * k, (size, size, 3), np.uint8) for k in labels]
-        parts[part] = tl.ImageSet(classes, labels, Drawn(pixels), image_size=size)
+        parts[part] = tl.ImageSet(classes, labels, Squares(pixels), image_size=size)
     return ImageSplits("bands", classes, **parts)
 
 
-class Drawn:
-    """Pictures in memory."""
-
+class Squares(PixelSource):
     def __init__(self, pixels):
-        self.pictures = [Image.fromarray(one) for one in pixels]
+        super().__init__()
+        self._all = pixels
 
-    def load(self, row, at_least=None):
-        return self.pictures[row], self.digest(row)
-
-    def digest(self, row):
-        return hashlib.sha256(self.pictures[row].tobytes()).hexdigest()
+    def pixels(self, row):
+        return self._all[row]
 
     def name(self, row):
         return str(row)
-
-    def path(self, row):
-        return None
 
 
 @pytest.fixture
@@ -53,7 +44,6 @@ def entries(monkeypatch):
     """A data set, a network and a strategy that the package does not have."""
     entry = DataSet("dark and light squares", draw=bands, measured=Measured(32, 2, 4))
     monkeypatch.setitem(DATASETS, "bands", entry)
-    monkeypatch.setitem(MEASURED, "bands", entry.measured)
     spec = tl.BACKBONES["efficientnet_lite0"]
     monkeypatch.setitem(zoo.BACKBONES, "mine", replace(spec, name="mine"))
     monkeypatch.setitem(tl.STRATEGIES, "top_two", tl.Strategy("top_two", trained=2))

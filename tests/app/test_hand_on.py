@@ -1,6 +1,9 @@
 """What `train` writes can be uploaded as it is: timm loads it, or the card says why not."""
 
+import argparse
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.app import hand_on
-from tlcourse.app.hand_on import TimmForm, card, configuration, timm_form
+from tlcourse.app.arguments import add_split_folders
+from tlcourse.app.hand_on import TimmForm, card, command, configuration, timm_form
 from tlcourse.app.report import Run
 from tlcourse.data.sets import ImageSet
 from tlcourse.training.evaluate import Evaluation
@@ -179,3 +183,12 @@ def hand_on_spec(spec):
     from dataclasses import replace
 
     return replace(spec, licence="My own: ask")
+
+
+@pytest.mark.parametrize("given", [{"part 1": "train", "b": "test"}, {}])
+def test_the_command_names_the_folders_that_hold_splits(given):
+    parser = argparse.ArgumentParser()
+    add_split_folders(parser)
+    words = shlex.split(command(Path("photos"), out="my model", split_folders=given))
+    assert words[:5] == ["tlcourse", "train", "photos", "--out", "my model"]
+    assert parser.parse_args(words[5:]).split_folders == given

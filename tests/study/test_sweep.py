@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,14 +16,14 @@ import tlcourse as tl
 from tlcourse.app.cli import main
 from tlcourse.base import paths
 from tlcourse.base.errors import TrainingError
-from tlcourse.data.entries import Measured
+from tlcourse.data.entries import DATASETS, Measured
 from tlcourse.results import table as results
 from tlcourse.strategies import apply as applying
 from tlcourse.strategies.apply import epochs_of
 from tlcourse.strategies.strategy import STRATEGIES, get_strategy
 from tlcourse.study import bench, sweep as sweeps
 from tlcourse.study.bench import BATCH_SIZE, RATES, Bench, _digest_of, training_memory
-from tlcourse.study.data import MEASURED, Pictures, Run
+from tlcourse.study.data import Pictures, Run, swept
 from tlcourse.study.grid import grid
 from tlcourse.study.sweep import SweepError, run_sweep
 
@@ -39,7 +40,7 @@ def backbone():
 def small(monkeypatch):
     """Data sets in use by the sweeps, small, and short training."""
     for name in ("pets", "digits"):
-        monkeypatch.setitem(MEASURED, name, SMALL)
+        monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], measured=SMALL))
     for steps in ("HEAD_STEPS", "PRETRAINED_STEPS"):
         monkeypatch.setattr(applying, steps, {"steps": 20, "least": 2, "most": 10})
 
@@ -167,8 +168,10 @@ def test_ctrl_c_while_training_ends_the_sweep_without_a_row(small, backbone, mon
 SWEEP = """
 import sys
 from tlcourse.strategies import apply
-from tlcourse.study import data, grid, sweep
-data.MEASURED["digits"] = data.Measured(32, 2, 2)
+from dataclasses import replace
+from tlcourse.data.entries import DATASETS, Measured
+from tlcourse.study import grid, sweep
+DATASETS["digits"] = replace(DATASETS["digits"], measured=Measured(32, 2, 2))
 apply.HEAD_STEPS = {"steps": 20, "least": 2, "most": 5}
 names = ["linear_probe", "cut_stage2", "random_cut_stage2"]
 sweep.run_sweep(grid._runs(["digits"], names, [2], range(4)), sys.argv[1], device="cpu")
@@ -231,7 +234,7 @@ def test_the_committed_rows_were_measured_on_the_pictures_of_today(dataset, repo
     rows = results.load_results(
         repository / "data" / "results" / "sweep.csv", dataset=dataset, train_per_class=10, seed=0
     )
-    data = Pictures().load(Run(dataset, "linear_probe", 10, 0, MEASURED[dataset].size))
+    data = Pictures().load(Run(dataset, "linear_probe", 10, 0, swept()[dataset].size))
     assert {row["pictures_sha256"] for row in rows} == {_digest_of(data)}
 
 
@@ -313,7 +316,7 @@ def test_the_grid_can_be_carried_out(backbone):
     assert len(set(runs)) == len(runs)
     for strategy in {run.strategy for run in runs}:
         get_strategy(strategy, backbone)
-    assert {run.dataset for run in runs} == set(MEASURED)
+    assert {run.dataset for run in runs} == set(swept())
     assert set(STRATEGIES) - {"kept_frozen", "kept_updated"} <= {run.strategy for run in runs}
     seeds = {run[:3] + run[4:]: set() for run in runs}
     for run in runs:

@@ -203,10 +203,10 @@ def cache(chosen: argparse.Namespace) -> int:
 
 def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
     from ..networks.zoo import DEFAULT_BACKBONE
-    from ..study.data import MEASURED
+    from ..study.data import swept
 
     whole = {"type": int, "nargs": "+", "metavar": "N"}
-    parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(MEASURED)}")
+    parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(swept())}")
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
     parser.add_argument("--train-per-class", **whole, help="training pictures per class")
     parser.add_argument("--seed", **whole, help="default: 0 1 2")
@@ -258,6 +258,7 @@ def advise(chosen: argparse.Namespace) -> int:
     from ..advice.advise import advise
     from ..advice.pictures import read_data
     from ..base.files import write_whole
+    from ..data.entries import DATASETS
     from .hand_on import command as train_command
 
     if chosen.figure and (chosen.figure.is_dir() or not chosen.figure.parent.is_dir()):
@@ -271,7 +272,7 @@ def advise(chosen: argparse.Namespace) -> int:
     found = advise(data, device=chosen.device, seed=chosen.seed)
     print(found)
     print(f"Measured in {found.seconds:.0f} s. It is a first guess: compare it with a rival.")
-    if user_path(chosen.data).is_dir():
+    if chosen.data not in DATASETS:
         options = {"strategy": found.strategy, "group_by": chosen.group_by}
         print(f"Next: {train_command(user_path(chosen.data), **options)}")
     if chosen.figure:

@@ -94,7 +94,7 @@ def write_start_page(paths: list[Path]) -> Path:
             notebook = json.loads(path.read_text(encoding="utf-8"))
             title, sentence, minutes = described(notebook)
             right, count = answered(notebook)
-            picture = _thumbnail(notebook)
+            image = _thumbnail(notebook)
         # A learner may have changed anything.
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             rows.append(f"| | {path.name} | This file is no lesson any more. | |")
@@ -105,7 +105,7 @@ def write_start_page(paths: list[Path]) -> Path:
                 f"Go on with {link}." if rows or right else f"Begin with {link}."
             )
         done = "✓ " * (right == count) + f"{right} of {count}"
-        rows.append(f"| {picture} | **{link}**<br>{minutes} | {sentence} | {done} |")
+        rows.append(f"| {image} | **{link}**<br>{minutes} | {sentence} | {done} |")
     page = _PAGE.format(first=following or "Every exercise is answered.", rows="\n".join(rows))
     target = paths[0].with_name(NAME)
     write_whole(target, page)

@@ -31,7 +31,8 @@ class Measured:
     ----------
     size : int
         Side of the pictures in pixels, where a run names none.
-    validation_per_class, test_per_class : int or None
+    validation_per_class : int
+    test_per_class : int or None
         None: all there are.
     mirror : bool
         Whether a mirror image is still of its class, so that augmentation may flip.
@@ -74,6 +75,17 @@ class DataSet:
     measured: Measured | None = None
 
 
+STREAM = 100_000
+"""Indices of drawn pets that belong to one split of one seed; no index belongs to two."""
+MAX_SEED = 1_000_000
+_SOLAR_CELLS = "pip install elpv-dataset (91 MB, CC BY-NC-SA 4.0)"
+
+
+def title_of(name: str) -> str:
+    """The title of a data set; of one that has no entry its name."""
+    return DATASETS[name].title if name in DATASETS else name
+
+
 def _given(value, default):
     return default if value is None else value
 
@@ -103,13 +115,6 @@ def _draw_pets(train_per_class, validation_per_class, test_per_class, *, size, s
     return ImageSplits("pets", pets.CLASSES, **parts)
 
 
-STREAM = 100_000
-"""Indices of drawn pets that belong to one split of one seed; no index belongs to two."""
-
-
-MAX_SEED = 1_000_000
-
-
 def _divide_digits(train_per_class, validation_per_class, test_per_class, *, size, seed):
     """Divide scikit-learn's 1797 digits: by default 20 per class to validate, 40 to test."""
     pixels, labels = digits()
@@ -134,7 +139,7 @@ def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *
     if package is None:
         raise DatasetError(
             "the photographs of solar cells come with a package that is not installed here; "
-            f"install it with: {_no_solar_cells(Path())}"
+            f"install it with: {_SOLAR_CELLS}"
         )
     folder = Path(package.submodule_search_locations[0]) / "data"
     table = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
@@ -160,9 +165,7 @@ def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *
 
 
 def _no_solar_cells(root: Path) -> str:
-    if find_spec("elpv_dataset"):
-        return ""
-    return "pip install elpv-dataset (91 MB, CC BY-NC-SA 4.0)"
+    return "" if find_spec("elpv_dataset") else _SOLAR_CELLS
 
 
 def _fetched(name: str) -> dict:

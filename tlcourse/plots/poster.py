@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from ..data.entries import DATASETS
+from ..data.entries import title_of
 from ..results import ResultsError, load_results, mean_regrets, summarise
 from ..results.regrets import load_regrets
 from .style import BLUE, ORANGE, PlotError, in_style
@@ -18,14 +18,14 @@ from .style import BLUE, ORANGE, PlotError, in_style
 _A2 = (23.39, 16.54)  # inches
 _SOFT = "#c9d3dc"
 _STATES = {"kept": BLUE, "trained": ORANGE, "random": "white"}
-_SOFTMAX = ("linear_probe", "new softmax only", "kept")
-_ALL = ("finetune_all", "everything, with care", "trained")
-_NAIVE = ("finetune_naive", "everything, without care", "trained")
+SOFTMAX = ("linear_probe", "new softmax only", "kept")
+ALL = ("finetune_all", "everything, with care", "trained")
+NAIVE = ("finetune_naive", "everything, without care", "trained")
 _RANDOM = ("random_frozen", "the same, from random weights", "random")
 PANELS = (
-    ("1  Start from weights that see", "cats_dogs", 10, (_SOFTMAX, _RANDOM)),
-    ("2  Few pictures: take care", "cats_dogs", 10, (_SOFTMAX, _NAIVE, _ALL)),
-    ("3  Many, different: train all", "blood_cells", 200, (_SOFTMAX, _ALL)),
+    ("1  Start from weights that see", "cats_dogs", 10, (SOFTMAX, _RANDOM)),
+    ("2  Few pictures: take care", "cats_dogs", 10, (SOFTMAX, NAIVE, ALL)),
+    ("3  Many, different: train all", "blood_cells", 200, (SOFTMAX, ALL)),
 )
 """Heading, data set, pictures per class, and strategies: name, words, state of the stages."""
 _CARE = "With care: the softmax first, low rates,\nbatch norm left as it was."
@@ -67,7 +67,7 @@ def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | N
             (words, cells[name]["mean"], f"{100 * cells[name]['mean']:.0f} %", state)
             for name, words, state in strategies
         ]
-        said = f"right on new pictures of {DATASETS[dataset].title}, {number} pictures per class"
+        said = f"right on new pictures of {title_of(dataset)}, {number} pictures per class"
         _panel(figure, place, heading, said, bars, 1)
     lost = mean_regrets(_regrets() if regrets is None else regrets)
     if not lost:

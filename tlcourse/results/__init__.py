@@ -5,7 +5,7 @@ In comes a table of runs (``data/results/sweep.csv``); out go means, differences
 
 from .cases import LARGE, SIMILAR
 from .compare import paired, results_table, summarise, verdict
-from .regrets import RULES, judged, load_regrets, mean_regrets
+from .regrets import RULES, judged, load_regrets, mean_regrets, regrets_by_place
 from .table import (
     ResultsError,
     load_results,
@@ -22,6 +22,7 @@ __all__ = [
     "load_regrets",
     "load_results",
     "paired",
+    "regrets_by_place",
     "results_file",
     "results_table",
     "summarise",

@@ -83,6 +83,17 @@ def judged(rows: Iterable[Mapping], held_out: bool | None = None) -> list[Mappin
     return [r for r in rows if r["regret"] is not None and held_out in (None, r["held_out"])]
 
 
+def regrets_by_place(rows: Iterable[Mapping]) -> dict[tuple[str, int], dict[str, float]]:
+    """Mean regret of each rule, by data set and pictures per class, where it was judged."""
+    places: dict[tuple[str, int], list[Mapping]] = {}
+    for row in judged(rows):
+        places.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
+    return {
+        place: {rule: sum(r[rule] for r in own) / len(own) for rule in RULES}
+        for place, own in places.items()
+    }
+
+
 def mean_regrets(rows: Iterable[Mapping]) -> dict[str, float]:
     """Mean regret of each rule over data sets and sizes, each of which counts once.
 
@@ -91,12 +102,5 @@ def mean_regrets(rows: Iterable[Mapping]) -> dict[str, float]:
     dict of str to float
         By column of `RULES`, in units of accuracy; empty where nothing was judged.
     """
-    cells: dict[tuple, list[Mapping]] = {}
-    for row in judged(rows):
-        cells.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
-    if not cells:
-        return {}
-    return {
-        rule: sum(sum(r[rule] for r in own) / len(own) for own in cells.values()) / len(cells)
-        for rule in RULES
-    }
+    places = regrets_by_place(rows).values()
+    return {rule: sum(p[rule] for p in places) / len(places) for rule in RULES if places}

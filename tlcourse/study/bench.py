@@ -31,7 +31,7 @@ from ..networks.preprocess import Augment
 from ..strategies.apply import apply, epochs_of, train
 from ..strategies.strategy import Strategy, get_strategy
 from ..training.evaluate import evaluate
-from .data import MEASURED, Pictures, Run, SweepError
+from .data import Pictures, Run, SweepError, swept
 
 PILOT_SEED = 0
 RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 1) for digit in (1, 3))
@@ -126,7 +126,7 @@ class Bench:
         strategy = get_strategy(run.strategy, self.backbone)
         model = apply(strategy, self.backbone, data.classes, seed=run.seed)
         epochs = epochs_of(strategy, len(data.train), BATCH_SIZE)
-        mirror = 0.5 if MEASURED[run.dataset].mirror else 0.0
+        mirror = 0.5 if swept()[run.dataset].mirror else 0.0
         started = time.process_time()
         history = train(
             model,

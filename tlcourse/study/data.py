@@ -17,10 +17,9 @@ class SweepError(CourseError, ValueError):
     """A sweep that cannot start, or in which runs have failed."""
 
 
-MEASURED: dict[str, Measured] = {
-    name: entry.measured for name, entry in DATASETS.items() if entry.measured
-}
-"""The data sets of the sweeps."""
+def swept() -> dict[str, Measured]:
+    """The data sets of the sweeps, with what is taken of each."""
+    return {name: entry.measured for name, entry in DATASETS.items() if entry.measured}
 
 
 class Run(NamedTuple):
@@ -78,10 +77,10 @@ class Pictures:
         if (run.dataset, run.size) != self._dataset:
             self._dataset, self._memory = (run.dataset, run.size), {}
         if DATASETS[run.dataset].draw:
-            data = self._open(run, run.train_per_class)
+            data = self._open(run.dataset, run.size, run.seed, run.train_per_class)
             train = data.train
         else:
-            data = self._files(run._replace(train_per_class=0, strategy="", backbone=""))
+            data = self._files(run.dataset, run.size, run.seed)
             drawn = splits.draw_per_class(
                 data.train.labels,
                 run.train_per_class,
@@ -109,13 +108,13 @@ class Pictures:
         )
 
     @staticmethod
-    def _open(run: Run, train_per_class: int | None = None) -> ImageSplits:
-        plan = MEASURED[run.dataset]
+    def _open(dataset: str, size: int, seed: int, per_class: int | None = None) -> ImageSplits:
+        plan = swept()[dataset]
         return load_dataset(
-            run.dataset,
-            train_per_class=train_per_class,
+            dataset,
+            train_per_class=per_class,
             validation_per_class=plan.validation_per_class,
             test_per_class=plan.test_per_class,
-            size=run.size,
-            seed=run.seed,
+            size=size,
+            seed=seed,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..networks.zoo import DEFAULT_BACKBONE
-from .data import MEASURED, Run, SweepError
+from .data import Run, SweepError, swept
 
 PHOTOGRAPHS = ("ants_bees", "cats_dogs", "blood_cells", "solar_cells")
 FULL_SIZE = 224
@@ -16,7 +16,7 @@ SIZES = (64, 96, 128, 160, FULL_SIZE, 288)
 
 def grid() -> list[Run]:
     """All runs of the committed table, the most useful first; see data/results/README.md."""
-    every = tuple(MEASURED)
+    every = tuple(swept())
     drawn = ("pets", "digits")
     larger = (
         (("cats_dogs", "pets", "blood_cells", "solar_cells"), 200),
@@ -122,7 +122,7 @@ def _matches(run: Run, wanted: Sequence[Sequence | None]) -> bool:
 
 def _runs(datasets, strategies, train_per_class, seeds, sizes=(None,), backbones=None) -> list[Run]:
     return [
-        Run(dataset, strategy, number, seed, size or MEASURED[dataset].size, backbone)
+        Run(dataset, strategy, number, seed, size or swept()[dataset].size, backbone)
         for size in sizes
         for number in train_per_class
         for dataset in datasets
@@ -133,6 +133,6 @@ def _runs(datasets, strategies, train_per_class, seeds, sizes=(None,), backbones
 
 
 def check_datasets(names: Iterable[str]) -> None:
-    """Raise `SweepError` where a data set is not one of `MEASURED`."""
-    if unknown := sorted(set(names) - set(MEASURED)):
-        raise SweepError(f"no data set {', '.join(unknown)}; there are {', '.join(MEASURED)}")
+    """Raise `SweepError` where a data set is not one of `swept`."""
+    if unknown := sorted(set(names) - set(swept())):
+        raise SweepError(f"no data set {', '.join(unknown)}; there are {', '.join(swept())}")

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 
 from ..base.errors import CourseError
-from ..data.entries import DATASETS
+from ..data.entries import title_of
 from ..networks.zoo import load_backbone
 from ..results.cases import LARGE, SIMILAR
 from ..results.compare import summarise
@@ -94,7 +94,7 @@ def measured_points() -> list[dict]:
         places.setdefault(key, []).append(row["similarity"])
     return [
         {
-            "name": DATASETS[name].title,
+            "name": title_of(name),
             "per_class": per_class,
             "similarity": min(max(sum(found) / len(found), 0.0), 1.0),
             "scores": sorted(

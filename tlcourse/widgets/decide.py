@@ -101,5 +101,5 @@ class Decide(ipywidgets.VBox):
 
 def _thumbnail(image) -> bytes:
     file = io.BytesIO()
-    ImageOps.pad(image.convert("RGB"), (SIDE, SIDE), color="white").save(file, "JPEG", quality=85)
+    ImageOps.pad(image, (SIDE, SIDE), color="white").save(file, "JPEG", quality=85)
     return file.getvalue()

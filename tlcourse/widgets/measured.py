@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import results
-from ..data.entries import DATASETS
+from ..data.entries import title_of
 
 _COLUMNS = ("dataset", "strategy", "train_per_class", "size")
 
@@ -31,10 +31,6 @@ def data_sets(measured: list[dict], choice: dict) -> list[dict]:
         sizes.setdefault(row["dataset"], set()).add(row["train_per_class"])
     sizes.setdefault(choice["dataset"], {choice["per_class"]})
     return [
-        {"name": name, "title": _title(name), "sizes": sorted(found)}
+        {"name": name, "title": title_of(name), "sizes": sorted(found)}
         for name, found in sizes.items()
     ]
-
-
-def _title(name: str) -> str:
-    return DATASETS[name].title if name in DATASETS else name
