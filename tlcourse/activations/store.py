@@ -170,7 +170,9 @@ class Store:
                     put_in_place(temporary, path)
                 return
             except CacheError as error:
-                gone = isinstance(error.__cause__, FileNotFoundError)
+                # Others may remove the folder at any moment. `mkdir(exist_ok=True)` says that it
+                # exists where it went just after it was found.
+                gone = isinstance(error.__cause__, (FileNotFoundError, FileExistsError))
                 if not gone or attempt == TRIES:
                     raise
 
