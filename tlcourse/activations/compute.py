@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class Build:
         self.images = image_set(self.images, "cache_activations")
         self._digests = np.zeros(len(self.images), KEY)
         self._known = np.zeros(len(self.images), bool)
-        self._engine = None
+        self._engine: engines.PyTorchEngine | engines.OpenVinoEngine
 
     def missing_rows(self) -> None:
         """Look up every picture; `todo` is then what has no row, each content once.
@@ -95,7 +95,7 @@ class Build:
         view, i = np.divmod(missing[first], max(count, 1))
         self.todo = np.sort(i * views + view)
 
-    def _note(self, indices: Sequence[int], digests: Sequence[str]) -> None:
+    def _note(self, indices: Sequence[int] | np.ndarray, digests: Sequence[str]) -> None:
         self._digests[indices] = np.frombuffer(bytes.fromhex("".join(digests)), KEY)
         self._known[indices] = True
 
@@ -113,14 +113,9 @@ class Build:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""
         _, first = self._load(todo[:FIRST])
         self._engine = engines.open_engine(
-            self.stages,
-            self.preprocess,
-            self.pooled,
-            first,
-            pictures=len(todo),
-            device=self.device,
-            half=self.half,
-        )
+            self.stages, self.preprocess, self.pooled, first,
+            pictures=len(todo), device=self.device, half=self.half,
+        )  # fmt: skip
         writer = _ShardWriter(self.store, len(todo))
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
         with bar, writer, closing(self._rows(todo)) as computed:
@@ -137,7 +132,7 @@ class Build:
         pairs = (divmod(int(number), len(self.views)) for number in chunk)
         return [(i, self.views[view]) for i, view in pairs]
 
-    def _rows(self, todo: np.ndarray) -> Iterator[tuple[np.ndarray, list[str], np.ndarray]]:
+    def _rows(self, todo: np.ndarray) -> Generator[tuple[np.ndarray, list[str], np.ndarray]]:
         """Decode and compute in threads, a bounded number of batches ahead, in order."""
         size = engines.batch_size_for(self.preprocess.size, self.device)
         workers = engines.worker_count(self.device)
@@ -166,7 +161,7 @@ class Build:
             image, digest = self.images.load(i, at_least=self.preprocess.at_least)
             for _, view in items:
                 shown = image
-                if view is not None:
+                if view is not None and self.augment is not None:
                     # By content, so that a picture's views do not depend on its neighbours.
                     rng = np.random.default_rng([self.seed, view, int(digest[:16], 16)])
                     shown = self.augment(image, rng)
@@ -184,13 +179,14 @@ class _ShardWriter:
 
     def __init__(self, store: Store, expected: int):
         self.store, self.expected = store, expected
-        self.keys, self.rows = {}, None  # a dict, for its order
+        self.keys: dict[bytes, None] = {}  # a dict, for its order
+        self.rows = np.empty(0, store.dtype)
 
     def append(self, key: bytes, row: np.ndarray) -> bool:
         """Take a row; False where it is in this shard already."""
         if key in self.keys:
             return False
-        if self.rows is None:
+        if not len(self.rows):
             count = rows_per_shard(self.expected, row.size * self.store.dtype.itemsize)
             self.rows = np.empty((count, *row.shape), self.store.dtype)
         self.rows[len(self.keys)] = row
@@ -219,6 +215,6 @@ def row_key(digest: str, view: int | None) -> bytes:
     return hashlib.sha256(f"{digest} view {view}".encode()).digest()
 
 
-def _chunks(items: Sequence, size: int) -> Iterator[Sequence]:
+def _chunks(items: np.ndarray, size: int) -> Iterator[np.ndarray]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -26,6 +26,7 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class PyTorchEngine:
             fold_padding(frozen.stages)
         if half:
             frozen.stages.half()
-        self.frozen = frozen.to(self.device, memory_format=torch.channels_last)
+        self.frozen = frozen.to(self.device).to(memory_format=torch.channels_last)
         # Only the CPU takes calls from several threads at once without loss.
         self._turn = None if self.device.type == "cpu" else threading.Lock()
 
@@ -233,7 +234,9 @@ def open_engine(
         return Frozen(stages, preprocess, pooled)
 
     expected = PyTorchEngine(frozen(), fold=False)(first)
-    fast = [lambda: PyTorchEngine(frozen(), device, half=half)]
+    fast: list[Callable[[], PyTorchEngine | OpenVinoEngine]] = [
+        lambda: PyTorchEngine(frozen(), device, half=half)
+    ]
     if device.type == "cpu" and _openvino_is_worth_it(pictures, preprocess.size):
         fast.insert(
             0, lambda: OpenVinoEngine(frozen(), worker_count(), batch_size_for(preprocess.size))
@@ -305,7 +308,7 @@ class EvenSameConv(nn.Module):
             bias=conv.bias is not None,
         ).requires_grad_(False)
         self.even.weight.copy_(F.pad(conv.weight, (1, 0, 1, 0)))
-        if conv.bias is not None:
+        if self.even.bias is not None and conv.bias is not None:
             self.even.bias.copy_(conv.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

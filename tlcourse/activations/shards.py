@@ -29,7 +29,7 @@ from ..base.errors import CourseError
 ENDING = ".safetensors"
 KEY = np.dtype("S32")
 MOST_HEADER = 4096
-_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_TYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 _verified: set[tuple] = set()
 
@@ -155,7 +155,7 @@ def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
         return float("inf")
     if np.array_equal(found, expected, equal_nan=True):
         return 0.0
-    scale = max(float(expected.std()), np.finfo(np.float32).tiny)
+    scale = max(float(expected.std()), float(np.finfo(np.float32).tiny))
     return float(np.abs(found - expected).max()) / scale
 
 

@@ -30,15 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from .files import LAST_USED, MANIFEST, Temporary, discard, own_files, put_in_place, unlink
-from .shards import (
-    ENDING,
-    KEY,
-    CacheError,
-    Shard,
-    relative_difference,
-    shard_bytes,
-    shard_name,
-)
+from .shards import ENDING, KEY, CacheError, Shard, relative_difference, shard_bytes, shard_name
 
 FORMAT = 2
 LEAST_ROWS = 512

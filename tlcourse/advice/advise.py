@@ -189,7 +189,7 @@ def advise(
     started = time.perf_counter()
     if isinstance(data, str | os.PathLike):
         data = read_data(data, seed=seed)
-    name, images, notes = "", data, ()
+    name, images, notes = "", data, tuple[str, ...]()
     if isinstance(data, ImageSplits):
         name, images, notes = data.name, data.train, data.notes
     if not isinstance(images, ImageSet):

@@ -22,6 +22,7 @@ from ..networks.backbones import Backbone
 from ..networks.freezing import frozen_prefix
 from ..networks.heads import TransferModel
 from ..strategies.apply import BATCH_SIZE, HEAD_STEPS, apply, enough_epochs, epochs_of, train
+from ..strategies.strategy import Strategy
 from ..training.evaluate import evaluate
 
 FOLDS = 3
@@ -63,7 +64,7 @@ def duration(seconds: float) -> str:
 
 
 def price(
-    strategy: str, backbone: Backbone, pictures: int, size: int, device: str = "auto"
+    strategy: str | Strategy, backbone: Backbone, pictures: int, size: int, device: str = "auto"
 ) -> float:
     """Project the seconds that training takes, from one timed pass and one timed step.
 
@@ -75,23 +76,23 @@ def price(
         Their side in pixels.
     """
     keep_freed_memory()
-    device = pick_device(device)
-    model = apply(strategy, backbone, ("one", "other")).to(device)
+    on = pick_device(device)
+    model = apply(strategy, backbone, ("one", "other")).to(on)
     batch = min(BATCH_SIZE, pictures)
-    x = torch.zeros(batch, 3, size, size, device=device)
+    x = torch.zeros(batch, 3, size, size, device=on)
     x = x.contiguous(memory_format=torch.channels_last)
     prefix = frozen_prefix(model)
     head_steps = math.ceil(pictures / batch) * enough_epochs(pictures, batch, **HEAD_STEPS)
     with torch.inference_mode():
-        once = _seconds(lambda: model.stages(x), device)
+        once = _seconds(lambda: model.stages(x), on)
         x = model.features(x, prefix[-1]).clone() if prefix else x
     seconds = once * pictures / batch + head_steps * _HEAD_STEP
     if len(prefix) == len(model.stages):
         return seconds
     above = model.above(prefix[-1]) if prefix else model
     x, model = x.detach().clone(), model.train()
-    target = torch.zeros(batch, dtype=torch.long, device=device)
-    step = _seconds(lambda: F.cross_entropy(above(x), target).backward(), device)
+    target = torch.zeros(batch, dtype=torch.long, device=on)
+    step = _seconds(lambda: F.cross_entropy(above(x), target).backward(), on)
     return seconds + step * math.ceil(pictures / batch) * epochs_of(model.strategy, pictures, batch)
 
 
@@ -174,7 +175,7 @@ def try_all(
 def chosen(options: tuple[Option, ...]) -> tuple[str, str]:
     """The strategy that the trials speak for, with the reason."""
     tried = [option for option in options if option.right is not None]
-    best, found = max(tried, key=lambda option: option.accuracy), choose(options)
+    best, found = max(tried, key=lambda option: option.accuracy or 0.0), choose(options)
     if best is found:
         reason = f"Of {len(tried)} strategies tried it named the most left-out pictures rightly."
     else:
@@ -190,10 +191,10 @@ def choose(options: tuple[Option, ...]) -> Option:
 
     The error is that of the difference between the two, picture by picture.
     """
-    tried = [option for option in options if option.right is not None]
-    best = max(tried, key=lambda option: (option.accuracy, -option.seconds))
-    for option in sorted(tried, key=lambda option: option.seconds):
-        behind = best.right - option.right
+    tried = [(option, option.right) for option in options if option.right is not None]
+    best, most = max(tried, key=lambda pair: (pair[1].mean(), -pair[0].seconds))
+    for option, right in sorted(tried, key=lambda pair: pair[0].seconds):
+        behind = most - right
         error = behind.std(ddof=1) / math.sqrt(len(behind))
         if behind.mean() <= error + 1e-9:  # one picture of difference is one error exactly
             return option

@@ -234,7 +234,7 @@ def measure(
     """
     sources = sources_of(images)
     counts = distinct_per_class(images.labels, sources)
-    label = min(counts, key=counts.get)
+    label = min(counts, key=counts.__getitem__)
     if counts[label] < LEAST_PER_CLASS:
         raise ProbeError(
             f"{images.classes[label]} has {counts[label]} different training pictures; probes "
@@ -265,12 +265,12 @@ def measure(
         weights = network.weights or "random"
         probes.append(Probe(stage, weights, right))
         if network is plain or stage == last:
-            right = [named_right(features[p], images.labels[p], sources[p], seed) for p in parts]
-            few.append(Probe(stage, weights, np.concatenate(right)))
+            each = [named_right(features[p], images.labels[p], sources[p], seed) for p in parts]
+            few.append(Probe(stage, weights, np.concatenate(each)))
         if (network, stage) == (pretrained, last):
             recognised = _recognised(network, rows.numpy())
-    few = Evidence(tuple(few), sources[np.concatenate(parts)], recognised, stages)
-    return Evidence(tuple(probes), sources, recognised, stages, few)
+    at_few = Evidence(tuple(few), sources[np.concatenate(parts)], recognised, stages)
+    return Evidence(tuple(probes), sources, recognised, stages, at_few)
 
 
 def _parts(labels: np.ndarray, seed: int) -> list[np.ndarray]:

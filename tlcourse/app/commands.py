@@ -205,7 +205,7 @@ def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
     from ..networks.zoo import DEFAULT_BACKBONE
     from ..study.data import swept
 
-    whole = {"type": int, "nargs": "+", "metavar": "N"}
+    whole: dict = {"type": int, "nargs": "+", "metavar": "N"}
     parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(swept())}")
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
     parser.add_argument("--train-per-class", **whole, help="training pictures per class")

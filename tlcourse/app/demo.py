@@ -17,6 +17,7 @@ import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import tornado.websocket
 from comm.base_comm import BaseComm
@@ -24,6 +25,7 @@ from tornado.ioloop import IOLoop
 from traitlets import TraitError
 
 from ..base.errors import CourseError
+from ..widgets.assets import CourseWidget
 from .serve import ADDRESS, Guard, Text, application, listen, run
 
 #: Pages at a time; seconds that the runs of a closed page are kept, for a reload.
@@ -65,9 +67,9 @@ class Visit:
     """
 
     making: asyncio.Task
-    socket: object
+    socket: tornado.websocket.WebSocketHandler | None
     since: float = 0.0
-    widget: object = None
+    widget: Any = None
 
 
 class Visitors:
@@ -79,7 +81,7 @@ class Visitors:
         Makes the widget of a new page.
     """
 
-    def __init__(self, make: Callable[[], object]):
+    def __init__(self, make: Callable[[], Any]):
         self._make = make
         self.visits: dict[str, Visit] = {}
 
@@ -141,7 +143,8 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
     """One page: the state of its widget goes out, changes and messages come in."""
 
     def initialize(self, visitors: Visitors) -> None:
-        self.visitors, self.visit, self.name = visitors, None, ""
+        self.visitors, self.name = visitors, ""
+        self.visit: Visit | None = None
 
     async def open(self) -> None:
         self.name = self.get_query_argument("visitor", "")
@@ -156,11 +159,11 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
         own = {name: state[name] for name in state if not name.startswith(("_", "layout"))}
         self.write_message(json.dumps({"method": "open", "state": own}))
 
-    def on_message(self, text: str) -> None:
+    def on_message(self, message: str | bytes) -> None:
         if self.visit is None:
             return
         try:
-            data = json.loads(text)
+            data = json.loads(message)
             buffers = [base64.b64decode(item, validate=True) for item in data.pop("buffers", [])]
             self.visit.widget.comm.handle_msg({"content": {"data": data}, "buffers": buffers})
         except (ValueError, TypeError, KeyError, AttributeError, TraitError, CourseError) as error:
@@ -170,7 +173,7 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
         self.visitors.leave(self.name, self)
 
 
-def make_application(widget_class: type, visitors: Visitors, token: str, port: int):
+def make_application(widget_class: type[CourseWidget], visitors: Visitors, token: str, port: int):
     """The page of a widget class, its parts, and the socket."""
     here = files(__package__)
     parts = {

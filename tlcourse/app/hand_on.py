@@ -9,6 +9,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -41,7 +42,7 @@ class TimmForm:
     """
 
     architecture: str
-    layers: dict[str, object]
+    layers: dict[str, Any]
     names: dict[str, str]
 
 
@@ -56,7 +57,7 @@ def timm_form(model: TransferModel) -> TimmForm | str:
         return "its head has hidden layers"
     if not timm.is_model(architecture) or (preprocess.channels, preprocess.scale) != ("RGB", 255):
         return f"timm has no such network as {model.spec.name}"
-    net = timm.create_model(architecture, num_classes=len(model.classes))
+    net: Any = timm.create_model(architecture, num_classes=len(model.classes))
     ours, theirs = model.state_dict(), net.state_dict()
     if len(ours) < len(theirs):
         return f"it was cut after {model.stage_names[-1]}"
@@ -75,7 +76,7 @@ def timm_form(model: TransferModel) -> TimmForm | str:
 def configuration(model: TransferModel, form: TimmForm | str) -> str:
     """Return `config.json`: what ``timm.create_model("local-dir:…")`` reads beside the weights."""
     preprocess, size = model.spec.preprocess, model.image_size or model.spec.preprocess.size
-    config: dict[str, object] = {"num_classes": len(model.classes)}
+    config: dict[str, Any] = {"num_classes": len(model.classes)}
     config["label_names"] = list(model.classes)
     config["pretrained_cfg"] = {
         "custom_load": False,

@@ -18,5 +18,5 @@ def _say_what_to_do(shell, kind, error, trace, tb_offset=None):
 
 # A terminal's Python reads this file too, and has no such function.
 if "get_ipython" in globals():
-    get_ipython().set_custom_exc((NameError,), _say_what_to_do)  # noqa: F821
+    get_ipython().set_custom_exc((NameError,), _say_what_to_do)  # type: ignore  # noqa: F821
 del _say_what_to_do

@@ -153,7 +153,7 @@ def run_lesson(
         output.parent.mkdir(parents=True, exist_ok=True)
 
     started = time.perf_counter()
-    error = ""
+    why = ""
     try:
         with _without_bars():
             notebook = papermill.execute_notebook(
@@ -169,12 +169,12 @@ def run_lesson(
         if store:
             _store(notebook, lesson.path)
     except papermill.PapermillExecutionError as failure:
-        error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+        why = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
     except CellTimeoutError:
-        error = f"a cell took longer than {timeout:g} s"
+        why = f"a cell took longer than {timeout:g} s"
     except DeadKernelError:
-        error = "the kernel died; was there enough memory?"
-    return LessonRun(lesson, time.perf_counter() - started, " ".join(error.split()))
+        why = "the kernel died; was there enough memory?"
+    return LessonRun(lesson, time.perf_counter() - started, " ".join(why.split()))
 
 
 def _named_or_absolute(dataset) -> str:

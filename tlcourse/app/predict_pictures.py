@@ -76,8 +76,8 @@ def expand(words: Iterable[str], lines: Iterable[str] = ()) -> tuple[list[Path],
             else:
                 files.append(path)
     if not files:
-        wrong = f"; {problems[0]}" if problems else ""
-        raise NoPicturesError(f"there is no picture in {', '.join(words) or 'nothing'}{wrong}")
+        first = f"; {problems[0]}" if problems else ""
+        raise NoPicturesError(f"there is no picture in {', '.join(words) or 'nothing'}{first}")
     return files, problems
 
 

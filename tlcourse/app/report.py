@@ -12,8 +12,10 @@ from PIL import Image
 
 from .. import plots
 from ..base.files import write_whole
+from ..data.sets import ImageSet
 from ..training.calibrate import reliability, thresholds
-from ..training.evaluate import wilson
+from ..training.evaluate import Evaluation, wilson
+from ..training.fit import History
 from .reasons import MOST_MISTAKES, Reason
 
 _THUMBNAIL, _SMALL = 240, 120
@@ -68,9 +70,9 @@ class Run:
 
     title: str
     classes: tuple[str, ...]
-    history: object
-    evaluation: object
-    images: object
+    history: History
+    evaluation: Evaluation
+    images: ImageSet
     reported_on: str
     chosen_on: str
     settings: dict

@@ -49,7 +49,7 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
-class Guard:
+class Guard(tornado.web.RequestHandler):
     """What every handler here does first: it looks at host, origin, and the token if there is one.
 
     The application's settings hold `token` (None: none is asked for) and `cookie`, the name under
@@ -77,7 +77,8 @@ class Guard:
             self.redirect(self.request.path)
             return
         bearer = headers.get("Authorization", "").removeprefix("Bearer ")
-        if not (_same(bearer, token) or _same(self.get_cookie(self.settings["cookie"], ""), token)):
+        cookie = self.get_cookie(self.settings["cookie"]) or ""
+        if not (_same(bearer, token) or _same(cookie, token)):
             raise tornado.web.HTTPError(403)
 
     def write_error(self, status_code: int, **details) -> None:
@@ -93,7 +94,7 @@ class Files(Guard, tornado.web.StaticFileHandler):
     """Files of a folder; `index.html` stands for the folder."""
 
 
-class Text(Guard, tornado.web.RequestHandler):
+class Text(Guard):
     """A part of a page."""
 
     def initialize(self, text: str, kind: str) -> None:
@@ -106,7 +107,7 @@ class Text(Guard, tornado.web.RequestHandler):
         self.finish(self.text)
 
 
-class Nothing(Guard, tornado.web.RequestHandler):
+class Nothing(Guard):
     """What is not there."""
 
     def get(self) -> None:

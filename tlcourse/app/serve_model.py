@@ -90,7 +90,7 @@ class Answerer:
         self._pool.shutdown(cancel_futures=True)
 
 
-class Json(Guard, tornado.web.RequestHandler):
+class Json(Guard):
     """What is answered in JSON, errors included."""
 
     def initialize(self, answerer: Answerer) -> None:
@@ -131,7 +131,7 @@ class Predict(Json):
         declared = self.request.headers.get("Content-Length", "")
         if declared.isdecimal() and int(declared) > READ:
             raise tornado.web.HTTPError(413)
-        self.request.connection.set_max_body_size(READ)
+        self.request.connection.set_max_body_size(READ)  # type: ignore[union-attr]
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)

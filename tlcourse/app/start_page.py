@@ -36,13 +36,13 @@ def described(notebook: dict) -> tuple[str, str, str]:
     text = "\n\n".join(
         "".join(cell["source"]) for cell in notebook["cells"][:4] if cell["cell_type"] == "markdown"
     )
-    title = re.search(r"^# (.+)$", text, re.M)[1]
+    title = re.search(r"^# (.+)$", text, re.M)
     aim = re.search(
         r"^## What you will be able to do\s+[-*] (.+?)(?=\n\s*\n|\n[-*] |\Z)", text, re.M | re.S
     )
-    first = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", aim[1]).split()).rstrip(";.")
+    first = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", aim[1] if aim else "").split())
     minutes = re.search(r"(\d+)(?:\s*(?:to|–)\s*(\d+))?\s+minutes", text)
-    return title, first, minutes[0] if minutes else ""
+    return title[1] if title else "", first.rstrip(";."), minutes[0] if minutes else ""
 
 
 def picture(notebook: dict) -> bytes | None:
@@ -63,8 +63,8 @@ def _thumbnail(notebook: dict) -> str:
     width = min(whole.width, round(1.8 * whole.height))
     part = whole.crop((0, 0, width, round(width / 1.8)))
     part.resize((180, 100), Image.Resampling.LANCZOS).quantize(64).save(small, "png")
-    data = base64.b64encode(small.getvalue()).decode("ascii")
-    return f'<img alt="" width="90" src="data:image/png;base64,{data}">'
+    text = base64.b64encode(small.getvalue()).decode("ascii")
+    return f'<img alt="" width="90" src="data:image/png;base64,{text}">'
 
 
 def answered(notebook: dict) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from ..strategies.apply import apply, train
 from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
-from .choose import Clock, choose, picture_size
+from .choose import Choice, Clock, choose, picture_size
 from .hand_on import TimmForm, card, command, configuration, save_result, timm_form
 from .reasons import find_reasons
 from .report import Run, write_report
@@ -159,7 +159,8 @@ def train_folder(
         label_records(records, labels)
     network, time_left = load_backbone(backbone), Clock(seconds)
     side = size or (picture_size(network, records) if records.photos else None)
-    chosen, options = None, {"device": device, "progress": progress}
+    chosen: Choice | None = None
+    options: dict = {"device": device, "progress": progress}
     while True:
         splits, notes = _divide(records, side, seed, group_by)
         try:
@@ -185,21 +186,10 @@ def train_folder(
                 notes.append(f"Training ended after {len(history)} epochs: {why}.")
             settings = _settings(folder, splits, model, history, seed)
             settings["command"] = command(
-                folder,
-                out=asked,
-                split_folders=split_folders,
-                strategy=strategy,
-                backbone=backbone,
-                size=size,
-                epochs=epochs,
-                augment=augment,
-                class_weights=class_weights,
-                time=seconds,
-                labels=labels,
-                group_by=group_by,
-                seed=seed,
-                device=device,
-            )
+                folder, out=asked, split_folders=split_folders, strategy=strategy, size=size,
+                backbone=backbone, epochs=epochs, augment=augment, class_weights=class_weights,
+                time=seconds, labels=labels, group_by=group_by, seed=seed, device=device,
+            )  # fmt: skip
             out.mkdir(parents=True, exist_ok=True)
             with exchanged(out, FILES) as staging:
                 calibrate(model, splits.validation, device=device)

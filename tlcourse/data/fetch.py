@@ -331,8 +331,4 @@ _FETCH = {
     "oxford_pets": _fetch_oxford_pets,
     "eurosat": _fetch_eurosat,
 }
-_READ = {
-    "ants_bees": _read_ants_bees,
-    "oxford_pets": _read_oxford_pets,
-    "eurosat": _read_eurosat,
-}
+_READ = {"ants_bees": _read_ants_bees, "oxford_pets": _read_oxford_pets, "eurosat": _read_eurosat}

@@ -171,7 +171,7 @@ class Backbone(StagedNetwork):
         self.spec = spec
         self.stages = nn.Sequential(OrderedDict((k, Stage(*v)) for k, v in stages.items()))
         for stage in self.stages:
-            stage.tokens = spec.tokens
+            stage.tokens = spec.tokens  # type: ignore[assignment]
         self.classifier = classifier
         self.weights = weights
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import timm
@@ -24,7 +25,7 @@ def _classifier(*layers: nn.Module) -> nn.Sequential:
 
 def lite(architecture: str, state: Mapping | None) -> Parts:
     """EfficientNet-Lite: a stage for each group of blocks, and one for the last convolution."""
-    net = timm.create_model(architecture, pretrained=False)
+    net: Any = timm.create_model(architecture, pretrained=False)
     if state is not None:
         net.load_state_dict(_timm_names(state, [len(stage) for stage in net.blocks]))
     stages = {"stem": [net.conv_stem, net.bn1]}
@@ -119,9 +120,9 @@ def squeezenet(architecture: str, state: Mapping | None) -> Parts:
     return stages, _classifier(net.classifier[0], last)
 
 
-def _fill(layer: nn.Module, arrays: Sequence[np.ndarray]) -> None:
+def _fill(layer: nn.Conv2d | nn.Linear, arrays: Sequence[np.ndarray]) -> None:
     """Copy kernels (height x width x in x out) and biases, NumPy arrays, into a layer."""
     kernels, biases = (torch.from_numpy(array) for array in arrays)
     with torch.no_grad():
         layer.weight.copy_(kernels.permute(3, 2, 0, 1).reshape(layer.weight.shape))
-        layer.bias.copy_(biases)
+        layer.bias.copy_(biases)  # type: ignore[union-attr]  # each has one

@@ -61,7 +61,7 @@ def freeze(
                 f"up to {model.stage_names[-1]} at the most"
             )
         stages = model.stage_names[: model.stage_index(through) + 1]
-    _set(model, list(stages), frozen=True, batch_norm=batch_norm)
+    _set(model, list(stages or ()), frozen=True, batch_norm=batch_norm)
     return model
 
 
@@ -122,7 +122,7 @@ def is_frozen(stage: Stage) -> bool:
 
 def frozen_stages(model: StagedNetwork) -> tuple[str, ...]:
     """Names of the stages that are wholly frozen, batch norm included."""
-    return tuple(name for name, stage in model.stages.named_children() if is_frozen(stage))
+    return tuple(name for name in model.stage_names if is_frozen(getattr(model.stages, name)))
 
 
 def frozen_prefix(model: StagedNetwork) -> tuple[str, ...]:

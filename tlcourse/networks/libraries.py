@@ -20,6 +20,7 @@ import difflib
 import functools
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import timm
 import torch
@@ -103,7 +104,7 @@ def _timm_spec(name: str, architecture: str) -> BackboneSpec:
         raise _unknown(name, architecture, timm.list_models())
     try:
         with torch.device("meta"):  # shapes only: no numbers are drawn or computed
-            net = timm.create_model(architecture).eval()
+            net: Any = timm.create_model(architecture).eval()
     except RuntimeError as error:  # of a tag that it does not have
         tags = timm.list_pretrained(f"{architecture.partition('.')[0]}.*")
         raise UnknownBackboneError(
@@ -165,7 +166,7 @@ def _classes(about: Mapping) -> tuple[str, ...] | None:
 
 def _cut_timm(architecture: str, state: Mapping | None, options: Mapping, side: int) -> Parts:
     overlay = None if state is None else {"state_dict": dict(state)}
-    net = timm.create_model(
+    net: Any = timm.create_model(
         architecture, pretrained=state is not None, pretrained_cfg_overlay=overlay, **options
     ).eval()
     taken = getattr(net, "feature_info", None) or []
@@ -253,7 +254,7 @@ def torchvision_entry(
         library="torchvision",
         origin=weights.url,
         licence="BSD-3-Clause (code; trained on ImageNet, research terms)",
-        sha256=re.search(r"-([0-9a-f]{8,})\.pth$", weights.url)[1],
+        sha256="".join(re.findall(r"-([0-9a-f]{8,})\.pth$", weights.url)),
         preprocess=Preprocess(
             size,
             size / resize,

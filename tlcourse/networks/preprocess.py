@@ -146,7 +146,7 @@ class Augment:
         width, height = image.size
         share = rng.uniform(self.crop, 1)
         w, h = max(1, round(width * share)), max(1, round(height * share))
-        left, top = rng.integers(width - w + 1), rng.integers(height - h + 1)
+        left, top = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
         image = image.crop((left, top, left + w, top + h))
         if rng.random() < self.flip:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

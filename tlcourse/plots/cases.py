@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import log
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
 from ..results.cases import LARGE, SIMILAR
@@ -122,8 +123,7 @@ def advice_evidence(advice) -> Figure:
     ----------
     advice : tlcourse.advice.advise.Advice
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.08)
+    figure = Figure(figsize=(10, 4), layout=ConstrainedLayoutEngine(wspace=0.08))
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     stages = advice.evidence.stages
     for weights, label, colour, style in (

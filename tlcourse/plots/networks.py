@@ -112,7 +112,7 @@ def network_diagram(parts) -> Figure:
         axes.add_patch(box)
         middle = place + 0.45
         paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-        centred = {"ha": "center", "va": "center", "parse_math": False}
+        centred: dict = {"ha": "center", "va": "center", "parse_math": False}
         axes.text(middle, 0.62, name, fontsize=9, bbox=paper, **centred)
         axes.text(middle, 0.32, _count(number), fontsize=8, bbox=paper, **centred)
         axes.text(middle, -0.2, state, fontsize=8, **centred)

@@ -63,7 +63,7 @@ def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | N
         cells = _measured(rows, dataset, number)
         if missing := [name for name, *_ in strategies if name not in cells]:
             raise PlotError(f"not measured on {dataset} at {number}: {', '.join(missing)}")
-        bars = [
+        bars: list[tuple] = [
             (words, cells[name]["mean"], f"{100 * cells[name]['mean']:.0f} %", state)
             for name, words, state in strategies
         ]
@@ -88,7 +88,7 @@ def _regrets() -> list[dict]:
 
 
 def _measured(rows, dataset: str, number: int) -> dict:
-    wanted = {"dataset": dataset, "train_per_class": number}
+    wanted: dict = {"dataset": dataset, "train_per_class": number}
     try:
         found = load_results(**wanted) if rows is None else rows
     except ResultsError as error:

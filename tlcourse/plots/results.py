@@ -139,7 +139,7 @@ def depth_curves(
             color=PALETTE[number % 7], marker=MARKERS[number % 7], markersize=5, linewidth=1.6,
             linestyle=("-", "--", "-.", ":")[number % 4],
         )  # fmt: skip
-    turned = {"rotation": 30, "ha": "right"} if max(map(len, along.values())) > 9 else {}
+    turned: dict = {"rotation": 30, "ha": "right"} if max(map(len, along.values())) > 9 else {}
     axes.set_xticks(range(len(along)), along.values(), parse_math=False, **turned)
     axes.set_xlim(-0.5, len(along) - 0.5)
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)

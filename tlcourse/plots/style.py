@@ -132,7 +132,7 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
         A PNG file, the same for the same figure; in 256 colours where it would be heavy otherwise.
     """
     buffer = io.BytesIO()
-    options = {"bbox_inches": "tight", "pad_inches": 0.08, "metadata": {"Software": None}}
+    options: dict = {"bbox_inches": "tight", "pad_inches": 0.08, "metadata": {"Software": None}}
     with _no_word_of_glyphs():
         figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
     if buffer.tell() > _HEAVY:

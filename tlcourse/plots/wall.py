@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from ..results.regrets import load_regrets
 from .cases import draw_case_map
@@ -72,10 +73,12 @@ def wall_page(rows=None) -> Figure:
     )
     axes = figure.add_axes((0.08, 0.42, 0.74, 0.42))
     draw_case_map(axes, mean_places(load_regrets() if rows is None else rows), fontsize=13)
-    axes.xaxis.label.set_size(14)
-    axes.yaxis.label.set_size(14)
-    for text in (axes.get_legend().get_title(), *axes.get_legend().get_texts()):
-        text.set_fontsize(13)
+    axes.xaxis.label.set_fontsize(14)
+    axes.yaxis.label.set_fontsize(14)
+    legend = axes.get_legend()
+    assert legend is not None
+    for label in (legend.get_title(), *legend.get_texts()):
+        label.set_fontsize(13)
     columns = ((0.04, "How to choose", _STEPS), (0.715, "Traps", _TRAPS))
     for left, heading, text in columns:
         figure.text(left, 0.32, heading, fontsize=18, weight="bold", va="top")
@@ -84,7 +87,7 @@ def wall_page(rows=None) -> Figure:
     place = figure.add_axes((0.38, 0.09, 0.31, 0.19))
     place.set_axis_off()
     table = place.table(
-        _WAYS, loc="center", cellLoc="center", bbox=(0, 0, 1, 1), colWidths=(0.24, 0.36, 0.4)
+        _WAYS, loc="center", cellLoc="center", bbox=Bbox.unit(), colWidths=(0.24, 0.36, 0.4)
     )
     table.auto_set_font_size(False)
     table.set_fontsize(10.5)

@@ -6,11 +6,7 @@ In comes a table of runs (``data/results/sweep.csv``); out go means, differences
 from .cases import LARGE, SIMILAR
 from .compare import paired, results_table, summarise, verdict
 from .regrets import RULES, judged, load_regrets, mean_regrets, regrets_by_place
-from .table import (
-    ResultsError,
-    load_results,
-    results_file,
-)
+from .table import ResultsError, load_results, results_file
 
 __all__ = [
     "LARGE",

@@ -41,10 +41,10 @@ def calibrate(
     """
     if len(images) < LEAST:
         return model.temperature
-    device = pick_device(device)
+    on = pick_device(device)
     prefix = frozen_prefix(model)
     cut = prefix[-1] if prefix else None
-    source, part = open_batches(model.to(device), images, cut, device, progress)
+    source, part = open_batches(model.to(on), images, cut, on, progress)
     logits = logits_of(part, source, 64).double()
     model.temperature = best_temperature(logits, torch.as_tensor(images.labels))
     return model.temperature

@@ -15,7 +15,7 @@ from ..base.errors import TrainingError
 from ..base.process import keep_freed_memory, pick_device
 from ..data.handed import each_picture, image_set
 from ..data.sets import ImageSet
-from ..networks.backbones import eval_mode
+from ..networks.backbones import Backbone, eval_mode
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes, need_network, refuse_nan
 from ..networks.preprocess import size_as_trained
@@ -159,7 +159,7 @@ def evaluate(
 
 
 def predict(
-    model: nn.Module,
+    model: TransferModel | Backbone,
     images: object,
     *,
     device: str | torch.device = "auto",

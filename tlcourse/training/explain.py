@@ -8,14 +8,14 @@ import torch
 from ..base.errors import TrainingError
 from ..base.process import pick_device
 from ..data.handed import as_picture
-from ..networks.backbones import CLASS_TOKEN, StagedNetwork, as_maps, eval_mode
+from ..networks.backbones import CLASS_TOKEN, Backbone, as_maps, eval_mode
 from ..networks.heads import TransferModel
 from ..networks.need import need_network, refuse_nan
 from ..networks.preprocess import size_as_trained
 
 
 def class_activation_map(
-    model: StagedNetwork,
+    model: TransferModel | Backbone,
     picture: object,
     name: str | int,
     *,
@@ -83,7 +83,7 @@ def class_activation_map(
     return torch.einsum("chw,c->hw", maps, slopes.sum((1, 2))).cpu().numpy()
 
 
-def _position(model: StagedNetwork, name: str | int) -> int:
+def _position(model: TransferModel | Backbone, name: str | int) -> int:
     """Where a class stands among the outputs."""
     if name in model.classes:
         return model.classes.index(name)

@@ -189,7 +189,7 @@ def fit(
             try:
                 for epoch in range(1, epochs + 1):
                     epoch_started = time.perf_counter()
-                    if epoch in (unfreeze_at or {}):
+                    if unfreeze_at and epoch in unfreeze_at:
                         freezing.unfreeze(model, unfreeze_at[epoch], batch_norm=batch_norm)
                         optimizer = None
                     if optimizer is None:
@@ -224,7 +224,8 @@ def fit(
 
 
 def _one_epoch(model, batches, optimizer, schedule, weight) -> tuple[float, float]:
-    total = seen = right = 0.0
+    total = right = torch.zeros(())
+    seen = 0
     for x, y in batches:
         logits = _forward(model, x)
         loss = F.cross_entropy(logits, y, weight)
@@ -232,8 +233,8 @@ def _one_epoch(model, batches, optimizer, schedule, weight) -> tuple[float, floa
         loss.backward()
         optimizer.step()
         schedule.step()
-        total += loss.detach() * len(y)
-        right += (logits.detach().argmax(1) == y).sum()
+        total = total + loss.detach() * len(y)
+        right = right + (logits.detach().argmax(1) == y).sum()
         seen += len(y)
     return float(total / seen), float(right / seen)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import torch
@@ -25,7 +25,9 @@ class Best:
     """
 
     def __init__(self, model: TransferModel):
-        self.epoch, self.judge, self._score = 0, None, None
+        self.epoch = 0
+        self.judge: Callable[[], dict] | None = None
+        self._score: tuple | None = None
         self._state = self._before = _copy(model)
 
     def consider(self, model: TransferModel, row: dict) -> None:
@@ -42,7 +44,7 @@ class Best:
 
     def restore_after_error(self, model: TransferModel) -> None:
         """Put the weights back, or those from before the run where these were better."""
-        if self.epoch and self.judge is not None:
+        if self._score and self.judge is not None:
             model.load_state_dict(self._before)
             with suppress(Exception):  # what ended the run may stand in the way here too
                 if _score({"epoch": 0, **self.judge()}) >= self._score:

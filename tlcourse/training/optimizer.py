@@ -53,7 +53,7 @@ def make_optimizer(
         )
     if lr is None:
         lr = STAGE_LR if any(stages.values()) else HEAD_LR
-    groups = [
+    groups: list[dict] = [
         {"name": name, "params": params, "lr": (stage_lrs or {}).get(name, lr)}
         for name, params in stages.items()
         if params

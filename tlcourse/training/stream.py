@@ -31,11 +31,7 @@ class Predictor:
     """
 
     def __init__(
-        self,
-        model: TransferModel,
-        *,
-        device: str | torch.device = "auto",
-        size: int | None = None,
+        self, model: TransferModel, *, device: str | torch.device = "auto", size: int | None = None
     ):
         need_classes(model, "predict_files")
         refuse_nan(model)
@@ -46,7 +42,7 @@ class Predictor:
     def pixels(self, picture: Path | bytes) -> np.ndarray | Problem:
         """Read a file, or the bytes of one, to uint8 (size, size, 3), or say what is wrong."""
         try:
-            data, name = picture, "the picture"
+            data, name = picture, Path("the picture")
             if not isinstance(picture, bytes):
                 data, name = read_bytes(picture), picture
             return self.preprocess.pixels(

@@ -43,7 +43,7 @@ class CourseWidget(anywidget.AnyWidget):
 
         That is the case on GitHub, and in JupyterLab until a fetched notebook is trusted or run.
         """
-        data, metadata = super()._repr_mimebundle_(**options)
+        data, metadata = super()._repr_mimebundle_(**options)  # type: ignore[misc]
         data["text/plain"] = f"{self!r}: run this cell, and it comes alive here."
         picture = self.still()
         if picture is not None:

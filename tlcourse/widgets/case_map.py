@@ -33,8 +33,8 @@ class CaseMap(CourseWidget):
     _esm = join_scripts("dom.js", "cases.js", "case_map.js")
     _css = join_styles("widgets.css", "case_map.css")
 
-    points = traitlets.List().tag(sync=True)
-    regions = traitlets.List().tag(sync=True)
+    points: traitlets.List = traitlets.List().tag(sync=True)
+    regions: traitlets.List = traitlets.List().tag(sync=True)
     per_class = traitlets.Int(10, min=1, max=cases.LARGEST).tag(sync=True)
     similarity = traitlets.Float(0.8, min=0.0, max=1.0).tag(sync=True)
 

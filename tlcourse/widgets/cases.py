@@ -66,12 +66,7 @@ def four_cases(per_class: float = PER_CLASS, similarity: float = SIMILARITY) -> 
 
 
 def _region(title: str, strategy: str, per_class: list, similarity: list) -> dict:
-    return {
-        "title": title,
-        "strategy": strategy,
-        "per_class": per_class,
-        "similarity": similarity,
-    }
+    return {"title": title, "strategy": strategy, "per_class": per_class, "similarity": similarity}
 
 
 def measured_points() -> list[dict]:

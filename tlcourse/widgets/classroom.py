@@ -31,7 +31,7 @@ PIXELS = 96
 SIZES = (10, 30, 60)
 #: Pictures that no network here learns from: on all of them it is judged, the first are shown.
 UNSEEN, SHOWN = 100, 9
-SETS = (
+SETS: tuple[dict, ...] = (
     {"name": "pets", "title": "drawn pets", "classes": 3},
     {"name": "digits", "title": "handwritten digits", "classes": 10},
 )
@@ -65,12 +65,12 @@ class Classroom(CourseWidget):
     _css = join_styles("widgets.css", "classroom.css")
 
     network = traitlets.Dict().tag(sync=True)
-    plans = traitlets.List().tag(sync=True)
-    sets = traitlets.List(list(SETS)).tag(sync=True)
-    sizes = traitlets.List(list(SIZES)).tag(sync=True)
+    plans: traitlets.List = traitlets.List().tag(sync=True)
+    sets: traitlets.List = traitlets.List(list(SETS)).tag(sync=True)
+    sizes: traitlets.List = traitlets.List(list(SIZES)).tag(sync=True)
     choice = traitlets.Dict().tag(sync=True)
     shelf = traitlets.Dict().tag(sync=True)
-    runs = traitlets.List().tag(sync=True)
+    runs: traitlets.List = traitlets.List().tag(sync=True)
     run_state = traitlets.Unicode("idle").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
@@ -79,7 +79,7 @@ class Classroom(CourseWidget):
         self._name, self._seconds = network, seconds
         self._trainer = Trainer(self._set_state)
         self._models: dict[int, TransferModel] = {}
-        choice = {"set": "pets", "per_class": SIZES[0], "plan": PLANS[0][1]}
+        choice: dict = {"set": "pets", "per_class": SIZES[0], "plan": PLANS[0][1]}
         super().__init__(choice=choice, **_described(network, choice["set"], choice["per_class"]))
         self._show_shelf()
 
@@ -286,8 +286,8 @@ def _watch(images: ImageSet) -> Callable[[TransferModel], list[int]]:
         if depth not in kept:
             device = next(model.parameters()).device
             preprocess = model.spec.preprocess.at(PIXELS)
-            pictures = torch.stack([preprocess(image) for image, _ in images]).to(device)
-            kept[depth] = model.stages[:depth](pictures)
+            pictures = [preprocess(images.image(i)) for i in range(len(images))]
+            kept[depth] = model.stages[:depth](torch.stack(pictures).to(device))
         return model.head(model.stages[depth:](kept[depth])).argmax(1).tolist()
 
     return said

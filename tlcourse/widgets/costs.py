@@ -130,12 +130,7 @@ def _parameters(network: dict, choice: dict, facts: dict) -> dict:
     frozen = sum(s["parameters"] for s, f in zip(facts["kept"], facts["frozen"], strict=True) if f)
     kept = sum(stage["parameters"] for stage in facts["kept"])
     total = sum(stage["parameters"] for stage in network["stages"])
-    return {
-        "trained": kept - frozen + head,
-        "new": head,
-        "frozen": frozen,
-        "removed": total - kept,
-    }
+    return {"trained": kept - frozen + head, "new": head, "frozen": frozen, "removed": total - kept}
 
 
 def _work(network: dict, choice: dict, facts: dict) -> dict:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import traitlets
 from torch import nn
@@ -73,9 +74,9 @@ class FreezeExplorer(CourseWidget):
 
     network = traitlets.Dict().tag(sync=True)
     choice = traitlets.Dict().tag(sync=True)
-    measured = traitlets.List().tag(sync=True)
-    datasets = traitlets.List().tag(sync=True)
-    runs = traitlets.List().tag(sync=True)
+    measured: traitlets.List = traitlets.List().tag(sync=True)
+    datasets: traitlets.List = traitlets.List().tag(sync=True)
+    runs: traitlets.List = traitlets.List().tag(sync=True)
     run_state = traitlets.Unicode("idle").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     can_train = traitlets.Bool(False).tag(sync=True)
@@ -169,7 +170,7 @@ class FreezeExplorer(CourseWidget):
             Names of its classes (None: the observed model's, else the data's, else made up).
         """
         if classes is None:
-            known = self._followed or self._pictures
+            known: Any = self._followed or self._pictures
             classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
         model = sync.build_model(*self._source, self.choice, classes, seed)
         if name := costs.strategy_name(self.network, self.choice):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+import numpy as np
 import traitlets
 from PIL import Image
 
@@ -54,8 +55,8 @@ class LookInside(CourseWidget):
     _esm = join_scripts("dom.js", "look_inside.js")
     _css = join_styles("widgets.css", "look_inside.css")
 
-    pictures = traitlets.List().tag(sync=True)
-    results = traitlets.List().tag(sync=True)
+    pictures: traitlets.List = traitlets.List().tag(sync=True)
+    results: traitlets.List = traitlets.List().tag(sync=True)
     selected = traitlets.Int(0).tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
 
@@ -78,11 +79,11 @@ class LookInside(CourseWidget):
                 f"your model must come from tl.replace_head(...), not be a {type(model).__name__}"
             )
         self._backbone, self._model = backbone, model
-        splits = isinstance(data, ImageSplits)
-        self._gallery: ImageSet | None = data.train if splits else data
-        self._features = None
+        self._gallery = data.train if isinstance(data, ImageSplits) else data
+        self._features: np.ndarray | None = None
         self._images = [(str(name), image.convert("RGB")) for name, image in pictures]
-        self._images += _offered(data.validation if splits else data, offered)
+        shown = data.validation if isinstance(data, ImageSplits) else data
+        self._images += _offered(shown, offered)
         super().__init__()
         self._publish([None] * len(self._images))
         for position in range(len(self._images)):
@@ -147,7 +148,7 @@ class LookInside(CourseWidget):
         size = input_size(backbone, self._gallery or [], None)
         maps, features = inside.look(backbone, image, size)
         softmax = predict(backbone, [image], size=size)[0]
-        result = {"maps": maps, "imagenet": inside.top_classes(softmax, backbone.classes)}
+        result: dict = {"maps": maps, "imagenet": inside.top_classes(softmax, backbone.classes)}
         result["size"] = size
         if model is not None:
             trained_at = size_as_trained(model, self._gallery or [])
@@ -158,11 +159,10 @@ class LookInside(CourseWidget):
                 seen = inside.where(model, image, best, trained_at)
                 result["where"] = {"class": best, "picture": seen}
         if self._gallery is not None and len(self._gallery):
-            result["nearest"] = self._nearest(features, size)
+            result["nearest"] = self._nearest(self._gallery, features, size)
         return result
 
-    def _nearest(self, features, size: int) -> list[dict]:
-        gallery = self._gallery
+    def _nearest(self, gallery: ImageSet, features: np.ndarray, size: int) -> list[dict]:
         if self._features is None:
             self._features = inside.gallery_features(self._backbone, gallery, size)
         return [

@@ -76,7 +76,7 @@ def build_model(
 def _begin_at_random(stage: nn.Module) -> None:
     for layer in stage.modules():
         if hasattr(layer, "reset_parameters"):
-            layer.reset_parameters()
+            layer.reset_parameters()  # type: ignore[operator]
     follow_quickly(stage)
 
 
