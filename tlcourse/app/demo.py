@@ -25,7 +25,6 @@ from tornado.ioloop import IOLoop
 from traitlets import TraitError
 
 from ..base.errors import CourseError
-from ..widgets.assets import CourseWidget
 from .serve import ADDRESS, Guard, Text, application, listen, run
 
 #: Pages at a time; seconds that the runs of a closed page are kept, for a reload.
@@ -173,7 +172,7 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
         self.visitors.leave(self.name, self)
 
 
-def make_application(widget_class: type[CourseWidget], visitors: Visitors, token: str, port: int):
+def make_application(widget_class: Any, visitors: Visitors, token: str, port: int):
     """The page of a widget class, its parts, and the socket."""
     here = files(__package__)
     parts = {
