@@ -1,13 +1,17 @@
-"""One entry adds a data set, a network or a strategy, from the catalogue to a row of the table."""
+"""One entry adds a data set, a network, a strategy or a lesson, from the catalogue to its use."""
 
 import csv
 from dataclasses import replace
 
+import nbformat
 import numpy as np
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import tlcourse as tl
 from tlcourse.app.cli import main
+from tlcourse.app.lessons import find_lessons, run_lesson
+from tlcourse.app.start_page import write_start_page
 from tlcourse.data.entries import DATASETS, DataSet, Measured
 from tlcourse.data.sets import ImageSplits
 from tlcourse.data.sources import PixelSource
@@ -61,3 +65,16 @@ def test_from_the_entry_to_a_row(entries, tmp_path, capsys):
     assert row["size"] == "32" and row["test_pictures"] == "8"
     assert main(["data", "list"]) == 0
     assert "dark and light squares: ready" in capsys.readouterr().out
+
+
+def test_a_notebook_in_the_folder_is_a_lesson(tmp_path):
+    cells = [
+        new_markdown_cell("# Squares\n\n## What you will be able to do\n\n- tell squares apart."),
+        new_code_cell("6 * 7"),
+    ]
+    path = tmp_path / "16_squares.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    (lesson,) = find_lessons(["16"], tmp_path)
+    page = write_start_page([lesson.path]).read_text(encoding="utf-8")
+    assert "[Squares](16_squares.ipynb)" in page and "tell squares apart" in page
+    assert run_lesson(lesson, tmp_path / "out" / "16.ipynb", progress=False).passed

@@ -1,8 +1,6 @@
 """The report of a training run: one HTML file that carries its pictures and needs no other."""
 
-import base64
 import html
-import io
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ from PIL import Image
 
 from .. import plots
 from ..base.files import write_whole
+from ..base.pictures import data_uri, png_uri
 from ..data.sets import ImageSet
 from ..training.calibrate import reliability, thresholds
 from ..training.evaluate import Evaluation, wilson
@@ -314,12 +313,9 @@ def _share(value: float) -> str:
 
 
 def _plot(figure, alt: str) -> str:
-    data = base64.b64encode(plots.png(figure)).decode("ascii")
-    return f'<p><img class="plot" src="data:image/png;base64,{data}" alt="{html.escape(alt)}"></p>'
+    data = png_uri(plots.png(figure))
+    return f'<p><img class="plot" src="{data}" alt="{html.escape(alt)}"></p>'
 
 
 def _jpeg(image: Image.Image | np.ndarray, longest: int = _THUMBNAIL) -> str:
-    buffer = io.BytesIO()
-    small = Image.fromarray(plots.thumbnail(image, longest))
-    small.save(buffer, format="jpeg", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(Image.fromarray(plots.thumbnail(image, longest)), "JPEG")

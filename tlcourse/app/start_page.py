@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..base.files import write_whole
+from ..base.pictures import data_uri
 
 NAME = "start.md"
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -40,9 +41,11 @@ def described(notebook: dict) -> tuple[str, str, str]:
     aim = re.search(
         r"^## What you will be able to do\s+[-*] (.+?)(?=\n\s*\n|\n[-*] |\Z)", text, re.M | re.S
     )
-    first = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", aim[1] if aim else "").split())
+    if not title or not aim:
+        raise ValueError("a lesson begins with a title and what one will be able to do")
+    first = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", aim[1]).split())
     minutes = re.search(r"(\d+)(?:\s*(?:to|–)\s*(\d+))?\s+minutes", text)
-    return title[1] if title else "", first.rstrip(";."), minutes[0] if minutes else ""
+    return title[1], first.rstrip(";."), minutes[0] if minutes else ""
 
 
 def picture(notebook: dict) -> bytes | None:
@@ -59,12 +62,11 @@ def _thumbnail(notebook: dict) -> str:
     data = picture(notebook)
     if data is None:
         return ""
-    whole, small = Image.open(io.BytesIO(data)).convert("RGB"), io.BytesIO()
+    whole = Image.open(io.BytesIO(data)).convert("RGB")
     width = min(whole.width, round(1.8 * whole.height))
     part = whole.crop((0, 0, width, round(width / 1.8)))
-    part.resize((180, 100), Image.Resampling.LANCZOS).quantize(64).save(small, "png")
-    text = base64.b64encode(small.getvalue()).decode("ascii")
-    return f'<img alt="" width="90" src="data:image/png;base64,{text}">'
+    small = part.resize((180, 100), Image.Resampling.LANCZOS).quantize(64)
+    return f'<img alt="" width="90" src="{data_uri(small)}">'
 
 
 def answered(notebook: dict) -> tuple[int, int]:

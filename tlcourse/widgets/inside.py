@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +9,7 @@ import torch
 from PIL import Image
 
 from ..activations.cache import cache_activations
+from ..base.pictures import data_uri
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, as_maps, eval_mode, pool
 from ..networks.heads import TransferModel
@@ -101,11 +100,3 @@ def thumbnail(image: Image.Image) -> str:
     square = image.crop((left, top, left + side, top + side))
     shown = square.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS).convert("RGB")
     return data_uri(shown, "JPEG")
-
-
-def data_uri(image: Image.Image, form: str = "PNG") -> str:
-    """A picture as text that a page can show."""
-    buffer = io.BytesIO()
-    image.save(buffer, form, optimize=True, quality=80)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{form.lower()};base64,{text}"

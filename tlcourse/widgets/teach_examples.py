@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 from PIL import Image
 
+from ..base.pictures import data_uri
 from ..data.drawn.pets import CLASSES, draw_pet
 
 SIDE = 192
@@ -57,6 +55,4 @@ def _ask(label: int, index: int, place: int | None = None) -> dict:
 
 
 def _jpeg(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(image, "JPEG", 85).partition(",")[2]
