@@ -115,7 +115,7 @@ def test_the_landing_page_leads_to_the_page_that_teaches(chromium, site):
     page = chromium.new_page()
     trouble = watched(page)
     page.goto((site / "index.html").as_uri())
-    page.get_by_role("link", name="Try it now, in this page").click()
+    page.get_by_role("link", name="Try it in your browser").click()
     page.get_by_role("button", name="Show me, with drawn pets").wait_for()
     assert not trouble
     page.close()
@@ -210,7 +210,7 @@ def test_the_first_page_shows_what_to_do(chromium, site):
     context = chromium.new_context(viewport={"width": 1366, "height": 768})
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
-    for name in ("Start: lesson 00", "Play with the network", "Teach it tomorrow"):
+    for name in ("Start: lesson 00", "Try it in your browser", "For teachers"):
         box = page.get_by_role("link", name=name).bounding_box()
         assert box["y"] + box["height"] < 768, f"{name} is below the fold"
     cards = page.locator("a.course-card")
@@ -250,7 +250,7 @@ def test_cells_that_set_up_are_folded_and_figures_open_large(chromium, site):
         pytest.skip("lesson 00 is not stored yet")
     page = chromium.new_page()
     page.goto(path.as_uri())
-    page.get_by_text("Show the code").first.click()
+    page.get_by_text("Show the code: settings").click()
     assert page.get_by_text("profile").first.is_visible()
     page.locator("div.cell_output img").first.click()
     assert page.locator("dialog.course-large img").is_visible()
