@@ -86,13 +86,14 @@ def draw_map(regions: list[dict], points: list[dict], here: tuple[int, float]) -
 
     for region in regions:
         (left, right), (low, high) = region["per_class"], region["similarity"]
-        draw.rectangle((place(left, high), place(right, low)), "#f6f8fa", "#57606a", 2)
+        draw.rectangle((place(left, high), place(right, low)), "#f6f8fa", _SOFT, 2)
         x, y = place(left, high)
         draw.text((x + 12, y + 8), region["title"], _INK, _SMALL)
         draw.text((x + 12, y + 36), region["strategy"], _SOFT, _SMALL)
-    for point in points:
-        draw.circle(place(point["per_class"], point["similarity"]), 9, "white", _INK, 3)
-    draw.circle(place(*here), 12, _COLOURS["trained"], _INK, 3)
+    for point in [*points, {"per_class": here[0], "similarity": here[1], "here": True}]:
+        x, y = place(point["per_class"], point["similarity"])
+        side, colour = (12, _COLOURS["trained"]) if "here" in point else (9, "white")
+        draw.ellipse((x - side, y - side, x + side, y + side), colour, _INK, 3)
     return _png(image)
 
 
