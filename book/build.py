@@ -135,14 +135,29 @@ def with_help(notebook: dict, number: str) -> dict:
 
 
 def with_folds(notebook: dict) -> dict:
-    """Fold the code of cells that only set up or only draw; a click shows it."""
+    """Fold the code of cells that only set up or only draw; a click shows it, and says what."""
     cells = []
     for cell in notebook["cells"]:
-        if cell["cell_type"] == "code" and _is_aside("".join(cell["source"]), cell["metadata"]):
-            tags = [*cell["metadata"].get("tags", []), "hide-input"]
-            cell = cell | {"metadata": cell["metadata"] | {"tags": tags}}
+        tags, source = cell["metadata"].get("tags", []), "".join(cell["source"])
+        if cell["cell_type"] == "code" and _is_aside(source, cell["metadata"]):
+            tags = [*tags, "hide-input"]
+        if "hide-input" in tags:
+            shown = {"code_prompt_show": f"Show the code: {_aside_name(source, tags)}"}
+            metadata = cell["metadata"] | {"tags": tags, "mystnb": shown}
+            cell = cell | {"metadata": metadata}
         cells.append(cell)
     return notebook | {"cells": cells}
+
+
+def _aside_name(source: str, tags: list[str]) -> str:
+    if "parameters" in tags:
+        return "settings"
+    if "plots.show(" in source:
+        return "the figure"
+    if "from tlcourse.widgets import" in source:
+        return "the widget"
+    defined = re.findall(r"^(?:def|class) (\w+)", source, re.M)
+    return ", ".join(defined) or ("imports" if re.search("^import ", source, re.M) else "set-up")
 
 
 def _is_aside(source: str, metadata: dict) -> bool:

@@ -71,6 +71,18 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def site(repository):
+    """The folder of the built site."""
+    pytest.importorskip("jupyter_book", reason="the extra `book` is not installed")
+    script = repository / "book" / "build.py"
+    built = subprocess.run(
+        [sys.executable, script, "--quiet"], cwd=repository, capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return repository / "build" / "book" / "_build" / "html"
+
+
 @pytest.fixture
 def page(chromium):
     """A page of its own, with ``page.errors`` (uncaught errors) and ``page.strangers`` (requests

@@ -4,8 +4,6 @@ system: no server, no kernel, no other host."""
 import csv
 import gzip
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,18 +11,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def site(repository):
-    """The folder of the built site."""
-    pytest.importorskip("jupyter_book", reason="the extra `book` is not installed")
-    script = repository / "book" / "build.py"
-    built = subprocess.run(
-        [sys.executable, script, "--quiet"], cwd=repository, capture_output=True, text=True
-    )
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    return repository / "build" / "book" / "_build" / "html"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +101,7 @@ def test_the_landing_page_leads_to_the_page_that_teaches(chromium, site):
     page = chromium.new_page()
     trouble = watched(page)
     page.goto((site / "index.html").as_uri())
-    page.get_by_role("link", name="Try it now, in this page").click()
+    page.get_by_role("link", name="Try it in your browser").click()
     page.get_by_role("button", name="Show me, with drawn pets").wait_for()
     assert not trouble
     page.close()
@@ -210,8 +196,8 @@ def test_the_first_page_shows_what_to_do(chromium, site):
     context = chromium.new_context(viewport={"width": 1366, "height": 768})
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
-    for name in ("Start: lesson 00", "Play with the network", "Teach it tomorrow"):
-        box = page.get_by_role("link", name=name).bounding_box()
+    for name in ("Start: lesson 00", "Try it in your browser", "For teachers"):
+        box = page.locator(".course-start").get_by_role("link", name=name).bounding_box()
         assert box["y"] + box["height"] < 768, f"{name} is below the fold"
     cards = page.locator("a.course-card")
     assert cards.count() == len(list(site.glob("notebooks/*.html")))
@@ -250,12 +236,12 @@ def test_cells_that_set_up_are_folded_and_figures_open_large(chromium, site):
         pytest.skip("lesson 00 is not stored yet")
     page = chromium.new_page()
     page.goto(path.as_uri())
-    page.get_by_text("Show the code").first.click()
+    page.get_by_text("Show the code: settings").click()
     assert page.get_by_text("profile").first.is_visible()
     page.locator("div.cell_output img").first.click()
     assert page.locator("dialog.course-large img").is_visible()
     page.keyboard.press("Escape")
-    assert page.locator("dialog.course-large").count() == 0
+    page.locator("dialog.course-large").wait_for(state="detached")
     page.close()
 
 

@@ -132,3 +132,8 @@ def test_the_script_goes_on_by_one_click_a_step(demo, page):
     pressed = page.locator(".plan[aria-pressed='true']")
     assert "From nothing" in pressed.inner_text()
     assert page.get_by_role("button", name="Next").is_disabled(), "the run is waited for"
+    page.wait_for_function("() => document.querySelector('.go').textContent === 'Train'")
+    page.get_by_role("button", name="Start again").click()
+    assert "right" in page.locator(".tlc .big").inner_text()
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_function("() => document.querySelector('.tlc .big').textContent === '?'")

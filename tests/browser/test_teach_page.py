@@ -151,3 +151,15 @@ def test_features_and_top_class_are_those_of_python(from_disk):
     print(f"largest relative difference of the features: {worst:.4f}")
     assert not wrong
     clean(page)
+
+
+def test_on_a_phone_the_answer_to_the_drawn_pets_comes_into_view(from_disk):
+    from_disk.set_viewport_size({"width": 360, "height": 740})
+    from_disk.get_by_role("button", name="Show me, with drawn pets").click()
+    from_disk.wait_for_function("() => scrollY > 700", timeout=120_000)
+    heading = from_disk.get_by_role("heading", name="Ask it")
+    from_disk.wait_for_function(
+        "(h) => h.getBoundingClientRect().top >= 0 && h.getBoundingClientRect().top < innerHeight",
+        arg=heading.element_handle(),
+    )
+    assert not from_disk.errors

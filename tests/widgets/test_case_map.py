@@ -103,3 +103,8 @@ def test_points_that_cannot_be_drawn_are_refused(points, message):
 def test_regions_that_cannot_be_drawn_are_refused():
     with pytest.raises(cases.CaseMapError, match="'small' lacks per_class, similarity, strategy"):
         CaseMap(regions=[{"title": "small", "why": "because"}])
+
+
+def test_where_no_widget_is_drawn_there_is_a_picture():
+    still = CaseMap(per_class=20, similarity=0.3).still()
+    assert still.startswith(b"\x89PNG") and still != CaseMap(per_class=900).still()

@@ -153,6 +153,13 @@ def test_a_model_changed_behind_its_back_ends_in_a_message(shown):
     assert "head" in shown.message
 
 
+def test_where_no_widget_is_drawn_there_is_a_picture(backbone, shown):
+    assert Image.open(io.BytesIO(shown.still())).width > 1000
+    data, _ = shown._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == shown.still()
+    assert LookInside(backbone).still() is None, "there is no picture yet"
+
+
 def test_it_works_without_a_model_and_without_data(backbone):
     image = Image.new("RGB", (64, 64), (200, 90, 30))
     shown = LookInside(backbone, pictures=[("orange", image)])

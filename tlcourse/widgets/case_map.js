@@ -62,8 +62,8 @@ class CaseMapView {
       const [low, high] = region.similarity.map(up);
       return svg("g", { class: "area" },
         svg("rect", { x: left, y: high, width: right - left, height: low - high }),
-        svg("text", { x: (left + right) / 2, y: high + 18, "text-anchor": "middle", class: "title" }, region.title),
-        svg("text", { x: (left + right) / 2, y: high + 35, "text-anchor": "middle" }, region.strategy));
+        svg("text", { x: left + 8, y: high + 19, class: "title" }, region.title),
+        svg("text", { x: left + 8, y: high + 38 }, region.strategy));
     });
     this.dots = points.map((point) => {
       const go = () => store(this.model, { per_class: point.per_class, similarity: point.similarity });

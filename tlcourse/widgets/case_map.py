@@ -8,6 +8,7 @@ import traitlets
 
 from . import cases
 from .assets import CourseWidget, join_scripts, join_styles
+from .still import draw_map
 
 
 class CaseMap(CourseWidget):
@@ -57,6 +58,9 @@ class CaseMap(CourseWidget):
     def recommended(self) -> dict | None:
         """The region in which the sliders stand."""
         return cases.region_at(self.regions, self.per_class, self.similarity)
+
+    def still(self) -> bytes:
+        return draw_map(self.regions, self.points, (self.per_class, self.similarity))
 
     @traitlets.validate("points", "regions")
     def _check(self, proposal):

@@ -5,6 +5,8 @@ import { colour, race, right, score, verdict } from "./race.js";
 import { Script } from "./script.js";
 
 const LARGEST_SIDE = 640;
+// A number and its unit stay on one line.
+const firm = (text) => text.replace(/ (?=(%|s|ms|min)$)/, "\u00a0");
 
 class ClassroomView {
   constructor(model, el) {
@@ -43,8 +45,12 @@ class ClassroomView {
     this.kernel.send({ do: "train" });
   }
 
+  clear() {
+    this.kernel.send({ do: "clear" });
+  }
+
   build() {
-    this.script = new Script((plan) => this.train(plan));
+    this.script = new Script((plan) => this.train(plan), () => this.clear());
     this.problem = h("p", { class: "problem", role: "alert" });
     this.root.replaceChildren(
       h("h1", {}, "Teach a network"),
@@ -91,7 +97,7 @@ class ClassroomView {
     this.cost = h("p", { class: "cost" });
     this.trainButton = h("button", { type: "button", class: "go", onclick: () => this.train() }, "Train");
     this.stopButton = h("button", { type: "button", onclick: () => this.kernel.send({ do: "stop" }) }, "Stop");
-    this.clearButton = h("button", { type: "button", onclick: () => this.kernel.send({ do: "clear" }) }, "Clear");
+    this.clearButton = h("button", { type: "button", onclick: () => this.clear() }, "Clear");
     return h("section", { class: "tlc-network" },
       h("h2", {}, "What may learn?"), this.drawing,
       h("div", { class: "plans", role: "group", "aria-label": "What may learn" }, ...this.planButtons),
@@ -129,7 +135,7 @@ class ClassroomView {
       button.setAttribute("aria-pressed", String(plans[i].name === choice.plan)));
     this.drawStages(plan);
     setText(this.cost, `${formatCount(plan.trained)} of ${formatCount(plan.all)} numbers learn: ` +
-      `${formatShare(plan.work)} of the work.`);
+      `${firm(formatShare(plan.work))} of the work.`);
     this.drawShelf();
     this.showRuns();
   }
@@ -186,7 +192,7 @@ class ClassroomView {
     setText(this.big, last && right(last, judged) !== null ? score(last, judged) : "?");
     this.big.className = `big ${last ? colour(last) : ""}`;
     setText(this.verdict, !last ? "Guess first, then train."
-      : last.state === "running" ? last.label : `${last.label}, ${formatSeconds(last.seconds)}. ${verdict(last, judged, classes.length)}`);
+      : last.state === "running" ? last.label : `${last.label}, ${firm(formatSeconds(last.seconds))}. ${verdict(last, judged, classes.length)}`);
     this.chart.replaceChildren(race(runs, judged, classes.length));
     this.frames.forEach((frame, i) => {
       const said = last?.said?.[i];

@@ -52,6 +52,8 @@ class InsideView {
   showDrop() {
     if (!this.drop) return;
     this.file.disabled = this.file.hidden = !this.kernel.alive;
+    this.drop.classList.toggle("off", !this.kernel.alive);
+    setText(this.problem, this.model.get("message")); // not 'no kernel' once there is one
     setText(this.dropText, this.kernel.alive
       ? "Drop a picture here, or choose a file: "
       : "Choose one of these pictures. Your own can be dropped in where the notebook runs. ");
@@ -60,7 +62,8 @@ class InsideView {
   async take(file) {
     if (!file) return;
     if (!this.kernel.alive) {
-      setText(this.problem, "No kernel is running: open this notebook in JupyterLab and run it.");
+      setText(this.problem, "No kernel answers: in JupyterLab, run this cell, or wait until others have run.");
+      this.kernel.ask();
       return;
     }
     setText(this.problem, `Looking at ${file.name} …`);

@@ -18,6 +18,7 @@ from ..networks.preprocess import input_size, size_as_trained
 from ..training.evaluate import predict
 from . import inside
 from .assets import CourseWidget, join_scripts, join_styles
+from .still import draw_seen
 
 #: Largest file that is taken from the page, in bytes, and pictures kept at once.
 LARGEST_FILE = 25_000_000
@@ -103,6 +104,10 @@ class LookInside(CourseWidget):
         """Look at all pictures again: the model has been trained since."""
         for position in range(len(self._images)):
             self._look(position)
+
+    def still(self) -> bytes | None:
+        seen = self.selected < len(self._images) and self.results[self.selected]
+        return draw_seen(self._images[self.selected][1], seen) if seen else None
 
     def handle(self, content, buffers) -> None:
         if content.get("do") != "picture":

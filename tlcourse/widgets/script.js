@@ -5,6 +5,7 @@ const STEPS = [
   {
     say: "Three kinds of animal, ten pictures of each. Could a computer learn to tell them apart from " +
       "so few? Guess: how many of 100 new pictures will it get right?",
+    clear: true, // with the results of the class before there is nothing to guess
   },
   {
     say: "First from nothing: all its numbers are random, as in a newborn network. Watch the curve.",
@@ -31,9 +32,9 @@ const STEPS = [
 ];
 
 export class Script {
-  // `act` chooses a plan and trains it.
-  constructor(act) {
-    this.act = act;
+  // `act` chooses a plan and trains it, `clear` takes the runs away.
+  constructor(act, clear) {
+    Object.assign(this, { act, clear });
     this.step = -1;
   }
 
@@ -51,7 +52,8 @@ export class Script {
   go(step) {
     this.step = step >= STEPS.length ? -1 : step;
     this.show();
-    const { plan } = STEPS[this.step] ?? {};
+    const { plan, clear } = STEPS[this.step] ?? {};
+    if (clear) this.clear();
     if (plan) this.act(plan);
   }
 

@@ -69,7 +69,7 @@ export class Ask {
   again() {
     const { head, engine, album } = this.host;
     const least = Number(this.threshold.value);
-    setText(this.least, least ? `‘not sure’ below ${Math.round(100 * least)} % ` : "always answer ");
+    setText(this.least, least ? `‘not sure’ below ${Math.round(100 * least)} % ` : "always answer; slide for ‘not sure’ ");
     this.notYet.hidden = Boolean(head);
     if (!head) {
       this.own.show([]);

@@ -41,6 +41,9 @@ export async function useExamples(host, which) {
   await host.askPicture(tries[0].blob);
   host.learn.note = set.about;
   host.changed();
+  // On a phone the answer would stand two screens below, and nobody would know.
+  const { element } = host.ask;
+  if (element.getBoundingClientRect().top > innerHeight) element.scrollIntoView({ behavior: "smooth" });
 }
 
 export function saveSession(host) {
