@@ -57,6 +57,17 @@ def test_every_command_has_help(name, capsys):
     assert f"usage: tlcourse {name}" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_where_nobody_reads_nothing_is_wrong(photos, closed):
+    command = f'exec "$0" -m tlcourse data check "$1" {closed}'
+    words = ["sh", "-c", command, sys.executable, str(photos / "..")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    done = subprocess.run([*words[:-1], str(photos)], capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr
+
+
 def test_the_module_and_the_command_are_the_same():
     done = subprocess.run(
         [sys.executable, "-m", "tlcourse", "--version"], capture_output=True, text=True, check=True

@@ -52,3 +52,11 @@ def test_the_command(folder, tmp_path, monkeypatch, capsys):
     assert main(["look", str(folder), "--size", "64", "--device", "cpu"]) == 0
     assert "no file was changed" in capsys.readouterr().out
     assert (tmp_path / "colours-look.html").is_file()
+
+
+def test_a_page_takes_no_pictures_place(folder, tmp_path):
+    picture = folder / "red" / "00.png"
+    before = picture.read_bytes()
+    with pytest.raises(DatasetError, match="ends in .html"):
+        look_at_folder(folder, picture, size=64, device="cpu", progress=False)
+    assert picture.read_bytes() == before

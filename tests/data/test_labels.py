@@ -6,7 +6,7 @@ import pytest
 from painted import fill, paint
 
 from tlcourse.data.catalog import load_dataset
-from tlcourse.data.labels import read_labels
+from tlcourse.data.labels import read_labels, write_labels
 from tlcourse.data.sets import DatasetError
 
 
@@ -53,7 +53,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     "text, word",
     [
         ("name,class\na,b\n", "must name file and label"),
-        ("file,label\n", "has no row"),
         ("file,label\na.png,cat\na.png,dog\n", "line 3: a.png has the labels 'cat' and 'dog'"),
         ("", "must name file and label"),
     ],
@@ -83,3 +82,31 @@ def test_a_named_data_set_takes_labels_too_and_others_refuse_them(tmp_path, monk
     assert len(data.train) + len(data.validation) == 11 and len(data.test) == 4
     with pytest.raises(DatasetError, match="leave split_folders out"):
         load_dataset("cats_dogs", split_folders={})
+
+
+@pytest.mark.parametrize("mark", ",;\t")
+def test_tables_as_spreadsheets_save_them(tmp_path, mark):
+    rows = [["File", "Label"], ["cat/1.png", "dog"], ["", ""], ["a b;c,.png", "cat"], ["", "cat"]]
+    text = "\r\n".join(mark.join(f'"{cell}"' for cell in row) for row in rows)
+    (tmp_path / "l.csv").write_bytes(text.encode("utf-8-sig"))
+    assert read_labels(tmp_path / "l.csv") == {"cat/1.png": "dog", "a b;c,.png": "cat"}
+
+
+def test_tables_in_another_encoding_are_told_how_to_be_saved(tmp_path):
+    (tmp_path / "l.csv").write_text("file,label\na.png,caf\u00e9\n", encoding="latin-1")
+    with pytest.raises(DatasetError, match=r"save it as CSV \(UTF-8\)"):
+        read_labels(tmp_path / "l.csv")
+
+
+def test_a_table_whose_rows_were_all_removed_changes_nothing(tmp_path):
+    fill(tmp_path / "pets", {"cat": 3, "dog": 3})
+    write_labels(tmp_path / "l.csv", {})
+    assert len(labels_of(load_dataset(tmp_path / "pets", labels=tmp_path / "l.csv"))) == 6
+
+
+def test_labels_that_look_the_same_are_one_class(tmp_path):
+    fill(tmp_path / "pets", {"cat": 3, "dog": 6})
+    rows = {"dog/000.png": "Cat", "dog/001.png": "cat "}
+    write_labels(tmp_path / "l.csv", rows)
+    data = load_dataset(tmp_path / "pets", labels=tmp_path / "l.csv")
+    assert len(data.classes) == 2 and any("in case only" in note for note in data.notes)

@@ -23,6 +23,9 @@ def backbone():
         lambda: tl.evaluate("resnet18", None),
         lambda: tl.predict("resnet18", []),
         lambda: tl.save_model("resnet18", "a.safetensors"),
+        lambda: tl.apply("linear_probe", "resnet18", ("a", "b")),
+        lambda: tl.calibrate("resnet18", None),
+        lambda: tl.count_parameters("resnet18"),
     ],
 )
 def test_a_name_in_a_networks_place(call):

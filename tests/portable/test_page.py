@@ -89,7 +89,9 @@ def test_the_command_writes_both_files_and_replaces_none(
     assert "http://" not in before_scripts and "https://" not in before_scripts
     assert main(["export", str(tmp_path)]) == 2
     assert "were not touched" in capsys.readouterr().err
-    assert main(["export", str(tmp_path), "--force"]) == 0
+    for other in ("[]", "{", '{"accuracy": 0.9}', '{"interval_95": [0, "x"], "accuracy": 1}'):
+        (tmp_path / "result.json").write_text(other)  # of another program, or damaged
+        assert main(["export", str(tmp_path), "--force"]) == 0
 
 
 def test_class_names_cannot_break_out_of_the_page(backbone, tmp_path, browser_runtime):

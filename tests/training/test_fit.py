@@ -241,6 +241,7 @@ def test_a_loss_that_is_no_number_is_an_error(model, pets):
         ({"epochs": 0}, "at least 1"),
         ({"batch_size": 0}, "at least 1"),
         ({"cache": True, "augment": Augment()}, "cannot go together.*views=4"),
+        ({"augment": True}, r"augment=True: give tl.Augment\(\)"),
         ({"unfreeze_at": {9: "stage8"}}, "epochs 1 to 3"),
         ({"unfreeze_at": {2: "stage12"}}, "no stage 'stage12'"),
         ({"stage_lrs": {"stage12": 0.1}}, "the stages are stem"),

@@ -67,7 +67,8 @@ def test_thawed_stages_are_frozen_again(model, pets):
 
 
 def test_an_interrupt_before_the_first_epoch_ends(model, pets, monkeypatch):
-    before = tl.fingerprint(model)
+    before = as_it_is(model)
+    model.temperature = 1.7
     step = torch.optim.AdamW.step
 
     def interrupted(self, *args):
@@ -77,4 +78,4 @@ def test_an_interrupt_before_the_first_epoch_ends(model, pets, monkeypatch):
     monkeypatch.setattr(torch.optim.AdamW, "step", interrupted)
     history = tl.fit(model, pets, epochs=3, device="cpu", progress=False)
     assert history.interrupted and not history.rows
-    assert tl.fingerprint(model) == before
+    assert as_it_is(model)[:2] == before[:2] and model.temperature == 1.7

@@ -298,7 +298,8 @@ class EvenSameConv(nn.Module):
         super().__init__()
         (k, _) = conv.kernel_size
         self.odd = conv
-        self.even = nn.Conv2d(
+        self.even = nn.utils.skip_init(  # its first weights are not drawn: no seed is used up
+            nn.Conv2d,
             conv.in_channels,
             conv.out_channels,
             k + 1,

@@ -25,7 +25,10 @@ READER_GONE = 128 + 13  # as the shell says it of programs that end by SIGPIPE
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, or without a console: nobody reads what is printed
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         # A file's name may hold what the terminal cannot show: print it escaped, do not stop.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -52,6 +52,8 @@ def look_at_folder(
     CourseError
         Where the folder cannot be used, or a table stands in the way.
     """
+    if path.suffix.lower() not in (".html", ".htm"):  # a picture, or a table of labels, stays
+        raise DatasetError(f"{path} is no name of a page; give one that ends in .html")
     if decisions is not None and decisions.exists():
         raise DatasetError(
             f"{decisions} is there already, and may hold decisions; give another name, or pass it "

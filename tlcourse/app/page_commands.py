@@ -88,11 +88,10 @@ def export(chosen: argparse.Namespace) -> int:
 
 def _measured(path: Path) -> dict[str, str]:
     """What `tlcourse train` found out about the model, for its card."""
-    if not path.is_file():
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        low, high = result["interval_95"]
+        said = f"{result['accuracy']:.1%} on {result['pictures']} pictures that it had not seen "
+        return {"accuracy": said + f"(95 % interval {low:.1%} to {high:.1%})"}
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is another program's
         return {}
-    result = json.loads(path.read_text(encoding="utf-8"))
-    low, high = result["interval_95"]
-    return {
-        "accuracy": f"{result['accuracy']:.1%} on {result['pictures']} pictures that it had not "
-        f"seen (95 % interval {low:.1%} to {high:.1%})"
-    }

@@ -63,7 +63,7 @@ class Guard(tornado.web.RequestHandler):
 
     def prepare(self) -> None:
         headers = self.request.headers
-        origin = urlsplit(headers.get("Origin", f"//{self.request.host}")).netloc
+        origin = headers.get("Origin", f"//{self.request.host}").partition("//")[2]
         if not is_this_machine(self.request.host) or origin != self.request.host:
             raise tornado.web.HTTPError(403)
         token = self.settings["token"]

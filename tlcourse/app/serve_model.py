@@ -129,7 +129,7 @@ class Predict(Json):
         self._size = 0
         super().prepare()
         declared = self.request.headers.get("Content-Length", "")
-        if declared.isdecimal() and int(declared) > READ:
+        if declared.isdecimal() and float(declared) > READ:
             raise tornado.web.HTTPError(413)
         self.request.connection.set_max_body_size(READ)  # type: ignore[union-attr]
 

@@ -32,14 +32,7 @@ from .hand_on import TimmForm, card, command, configuration, save_result, timm_f
 from .reasons import find_reasons
 from .report import Run, write_report
 
-FILES = (
-    "model.safetensors",
-    "config.json",
-    "README.md",
-    "history.csv",
-    "result.json",
-    "report.html",
-)
+FILES = tuple("model.safetensors config.json README.md history.csv result.json report.html".split())
 FEW = 30  # pictures to report on; with fewer, one mistake moves the accuracy by several points
 
 

@@ -34,9 +34,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(user_path(path)))
     partial = path.with_name(_partial_name(path.name))
     try:
-        with partial.open(
-            "xb"
-        ) as file:  # "x": never through a file or link that somebody put there
+        # "x": never through a file or link that somebody put there
+        with partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

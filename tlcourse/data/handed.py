@@ -155,7 +155,7 @@ class _ItemSource(PixelSource):
         return np.asarray(as_picture(self.dataset[int(self.rows[row])][0]))
 
 
-def as_picture(thing: object) -> Image.Image:
+def as_picture(thing: object, at_least: int | None = None) -> Image.Image:
     """Return one picture as upright RGB: from a path, a PIL picture, or an array or tensor of one.
 
     Raises
@@ -166,7 +166,7 @@ def as_picture(thing: object) -> Image.Image:
     if isinstance(thing, Image.Image):
         return upright_rgb(thing)
     if isinstance(thing, str | os.PathLike):
-        return read_photo(thing)
+        return read_photo(thing, at_least=at_least)
     if not hasattr(thing, "ndim"):
         raise DatasetError(f"a picture is a PIL image, an array or a path, not {_kind(thing)}")
     pixels = np.asarray(thing.detach().cpu() if hasattr(thing, "detach") else thing)
@@ -215,10 +215,7 @@ def each_picture(things: Any, at_least: int | None = None) -> Iterator[Image.Ima
         except TypeError:
             raise DatasetError(f"predict takes pictures, not {_kind(things)}") from None
         for thing in some:
-            if isinstance(thing, str | os.PathLike):
-                yield read_photo(thing, at_least=at_least)
-            else:
-                yield as_picture(thing)
+            yield as_picture(thing, at_least)
 
 
 def _kind(thing: object) -> str:

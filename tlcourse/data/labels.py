@@ -12,6 +12,7 @@ from pathlib import Path
 from ..base.files import write_whole
 from ..base.paths import shown, user_path
 from .find import find_photos
+from .layout import same_names
 from .photo import Problem
 from .photo_checks import Photo, Records
 from .sets import DatasetError
@@ -32,30 +33,30 @@ def read_labels(path: str | os.PathLike) -> dict[str, str]:
     DatasetError
         Naming the file, and the row that is wrong.
     """
-    path = user_path(path)
+    labels: dict[str, str] = {}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            names = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
-            if not {"file", "label"} <= set(names):
+        text = user_path(path).read_text(encoding="utf-8-sig")
+        # Spreadsheets write the separator of their language: the one the first row has most of.
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        table = csv.DictReader(io.StringIO(text), delimiter=separator)
+        names = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
+        if not {"file", "label"} <= set(names):
+            raise DatasetError(
+                f"{shown(path)} has the columns {', '.join(table.fieldnames or ()) or 'none'}; "
+                "its first row must name file and label"
+            )
+        for row in table:
+            name = (row[names["file"]] or "").strip().replace("\\", "/").removeprefix("./")
+            label = (row[names["label"]] or "").strip()
+            if name and labels.setdefault(name, label) != label:
                 raise DatasetError(
-                    f"{shown(path)} has the columns {', '.join(table.fieldnames or ()) or 'none'}; "
-                    "its first row must name file and label"
+                    f"{shown(path)}, line {table.line_num}: {name} has the labels "
+                    f"{labels[name]!r} and {label!r}; keep one"
                 )
-            labels: dict[str, str] = {}
-            for row in table:
-                name = (row[names["file"]] or "").strip().replace("\\", "/").removeprefix("./")
-                label = (row[names["label"]] or "").strip()
-                if labels.get(name, label) != label:
-                    raise DatasetError(
-                        f"{shown(path)}, line {table.line_num}: {name} has the labels "
-                        f"{labels[name]!r} and {label!r}; keep one"
-                    )
-                labels[name] = label
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{shown(path)} is not in UTF-8; save it as CSV (UTF-8)") from error
+    except (OSError, csv.Error) as error:
         raise DatasetError(f"{shown(path)} is no table that can be read: {error}") from error
-    if not labels:
-        raise DatasetError(f"{shown(path)} has no row")
     return labels
 
 
@@ -105,6 +106,7 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
         f"{aside} are set aside"
         + ("; test pictures among them count by the new label: look at each" if changed else "")
     )
+    same_names(records)
 
 
 def _loose(records: Records) -> list[Problem]:
@@ -121,6 +123,7 @@ def _take_all(records: Records, labels: dict[str, str]) -> None:
         if shown(name) in labels:
             records.photos.append(Photo(name, ""))
         else:
-            problem = Problem(path, "has no label in the table", "add a row, or leave it")
+            remedy = f"add a row for {shown(name)}, or leave it"
+            problem = Problem(path, "has no label in the table", remedy)
             records.problems.append(problem)
     records.splits.clear()

@@ -68,7 +68,7 @@ def scan(folder: str | Path, split_folders: Mapping[str, str] | None = None) -> 
     else:
         for path in inside:
             _add_class(records, path, path.name, None)
-    _same_names(records)
+    same_names(records)
     return records
 
 
@@ -231,21 +231,20 @@ def _look(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", seen).casefold().split())
 
 
-def _same_names(records: Records) -> None:
+def same_names(records: Records) -> None:
     """Make one class of folders whose names look the same, and say so."""
     spellings: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for photo in sorted(records.photos, key=lambda photo: photo.split not in ("train", None)):
         spellings[_look(plain_name(photo.label))].setdefault(photo.label, plain_name(photo.label))
     label: dict[str, str] = {}
     for names in spellings.values():
-        first = next(iter(names.values()))
-        label |= dict.fromkeys(names, first)
-        others = [name for name in names if name != next(iter(names))]
+        first, *others = names
+        label |= dict.fromkeys(names, names[first])
         if others:
-            found = sorted({_difference(next(iter(names)), other) for other in others})
+            found = sorted({_difference(first, other) for other in others})
             records.notes.append(
                 f"{', '.join(ascii(shown(name)) for name in names)} are read as one class, "
-                f"{first!r}: their names differ in {' and '.join(found)} only"
+                f"{names[first]!r}: their names differ in {' and '.join(found)} only"
             )
     records.photos = [Photo(p.path, label[p.label], p.split) for p in records.photos]
 

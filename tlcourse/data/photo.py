@@ -127,9 +127,8 @@ def inspect_photo(path):
         data = read_bytes(path)
         if hashlib.sha256(data).hexdigest() == NOTICES.get(len(data)):
             what = "is the notice of a web site that the image could not be found"
-            return Problem(
-                path, what, "delete it, or replace it by the picture that was meant"
-            ), None
+            remedy = "delete it, or replace it by the picture that was meant"
+            return Problem(path, what, remedy), None
         return None, _decode(data, path, 32)[1]
     except PhotoError as error:
         return error.problem, None

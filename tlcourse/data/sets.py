@@ -124,9 +124,8 @@ class ImageSplits:
             lines.append(f"{name:<{width}}  {train:>5}  {validation:>10}  {test:>5}")
         lines += [f"Note: {note}" for note in self.notes]
         if self.problems:
-            lines.append(
-                "Problem:" if len(self.problems) == 1 else f"{len(self.problems)} problems:"
-            )
+            count = len(self.problems)
+            lines.append("Problem:" if count == 1 else f"{count} problems:")
             lines += [f"  {problem}" for problem in self.problems]
         return "\n".join(lines)
 

@@ -163,6 +163,7 @@ class ParameterCount:
 
 def count_parameters(model: StagedNetwork) -> ParameterCount:
     """Count the parameters, by stage, and those that training would change."""
+    need_network(model, "count_parameters")
     parts = dict(model.stages.named_children())
     parts |= {n: m for n, m in model.named_children() if n in ("head", "classifier")}
     by_stage = {

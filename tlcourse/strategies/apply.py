@@ -11,6 +11,7 @@ from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.backbones import Backbone
 from ..networks.heads import TransferModel, replace_head
+from ..networks.need import need_network
 from ..networks.preprocess import Augment
 from ..networks.zoo import load_backbone
 from ..training.fit import History, fit
@@ -56,6 +57,7 @@ def apply(
     StrategyError
         Where the network cannot follow the strategy.
     """
+    need_network(backbone, "apply")
     strategy = get_strategy(strategy, backbone)
     kept, random = strategy.kept(backbone), strategy.random_stages(backbone)
     model = replace_head(backbone, classes, hidden=strategy.hidden, cut=kept[-1], seed=seed)

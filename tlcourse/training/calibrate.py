@@ -9,9 +9,11 @@ import torch
 from torch.nn import functional as F
 
 from ..base.process import pick_device
+from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.freezing import frozen_prefix
 from ..networks.heads import TransferModel
+from ..networks.need import need_classes
 from .batches import open_batches
 from .evaluate import Evaluation, logits_of
 
@@ -39,11 +41,12 @@ def calibrate(
     float
         The temperature: above 1 where the model was too sure of itself.
     """
+    need_classes(model, "calibrate")
+    images = image_set(images, "calibrate")
     if len(images) < LEAST:
         return model.temperature
     on = pick_device(device)
-    prefix = frozen_prefix(model)
-    cut = prefix[-1] if prefix else None
+    cut = next(reversed(frozen_prefix(model)), None)
     source, part = open_batches(model.to(on), images, cut, on, progress)
     logits = logits_of(part, source, 64).double()
     model.temperature = best_temperature(logits, torch.as_tensor(images.labels))

@@ -293,6 +293,8 @@ def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, pat
             "they cannot go together. Train with cache=False, or make a fixed number of augmented "
             "views with tl.cache_activations(..., views=4, augment=...)"
         )
+    if augment is not None and not callable(augment):
+        raise TrainingError(f"augment={augment!r}: give tl.Augment(), or what changes a picture")
     for epoch, stage in (unfreeze_at or {}).items():
         model.stage_index(stage)
         if not 1 <= epoch <= epochs:

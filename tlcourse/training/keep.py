@@ -74,8 +74,6 @@ def kept(model: TransferModel) -> Iterator[Best]:
         yield best
     except BaseException:
         best.restore_after_error(model)
-        if not best.epoch:  # else the weights are for the pictures of this run
-            model.image_size, model.temperature = size, temperature
         for stage, was_frozen, batch_norm in frozen:
             stage.frozen, stage.batch_norm = was_frozen, batch_norm
         for parameter, gradient in gradients:
@@ -83,6 +81,9 @@ def kept(model: TransferModel) -> Iterator[Best]:
         for module, training in modes:
             module.training = training
         raise
+    finally:
+        if not best.epoch:  # interrupted too; else the weights are for the pictures of this run
+            model.image_size, model.temperature = size, temperature
 
 
 def refuse_diverged(model: nn.Module, loss: float, optimizer: torch.optim.Optimizer) -> None:
