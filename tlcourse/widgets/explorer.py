@@ -172,7 +172,7 @@ class FreezeExplorer(CourseWidget):
         if classes is None:
             known: Any = self._followed or self._pictures
             classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
-        model = sync.build_model(*self._source, self.choice, classes, seed)
+        model = sync.build_model(self._source, self.choice, classes, seed)
         if name := costs.strategy_name(self.network, self.choice):
             # So that `tlcourse.train` goes by it; the model has only the stages that were kept.
             model.strategy = replace(self._strategies[name], cut=None, deleted=0)
@@ -229,10 +229,10 @@ class FreezeExplorer(CourseWidget):
             self.choice = {**self.choice, **kept, "kept": len(names)}
 
     def _describe(self, network: StagedNetwork) -> dict:
-        """Measure a network, and keep a copy of its stages for `build`."""
+        """Measure a network, and keep a copy of it for `build`."""
         images = self._pictures.train if self._pictures else None
         size = input_size(network, images, self._size)
-        self._source = (copy.deepcopy(network.stages), network.spec, network.weights)
+        self._source = copy.deepcopy(network)
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)
         described = measure.describe(network, size)
