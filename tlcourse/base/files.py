@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -110,6 +111,12 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
         f"{shown(path)} could not be written ({error.strerror or error}); what was there before is "
         "as it was. Make room or give another place"
     )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _partial_name(name: str) -> str:
