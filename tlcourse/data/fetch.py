@@ -54,7 +54,7 @@ def records(name, root):
 
     Returns
     -------
-    tlcourse.data.folders.Records
+    tlcourse.data.photo_checks.Records
 
     Raises
     ------
