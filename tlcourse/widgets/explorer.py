@@ -148,7 +148,6 @@ class FreezeExplorer(CourseWidget):
 
         Its stages and its head stay: for a cut, hidden units or random weights, see `build`.
         """
-        choice = self.choice
         names = [stage["name"] for stage in self.network["stages"]]
         _check_model(model)
         if unknown := set(model.stage_names) - set(names):
@@ -156,7 +155,7 @@ class FreezeExplorer(CourseWidget):
                 f"the model has stages that are not shown: {', '.join(sorted(unknown))}; "
                 "explorer.observe(model) shows them"
             )
-        sync.write_frozen(model, choice)
+        self._freeze(model)
         self._follow(model)
         self.refresh()
         return model
@@ -255,9 +254,12 @@ class FreezeExplorer(CourseWidget):
         if self._followed is None or not self._writing:
             return
         try:
-            sync.write_frozen(self._followed, self.choice)
+            self._freeze(self._followed)
         except (CourseError, AttributeError) as error:
             self.message = f"The model could not be changed: {error}"
+
+    def _freeze(self, model: StagedNetwork) -> None:
+        freezing.set_frozen(model, self.choice["frozen"], self.choice["adapting"])
 
     def _count_classes(self) -> None:
         for chosen in self.datasets:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..networks import freezing
-from ..networks.backbones import StagedNetwork
+from ..networks.backbones import StagedNetwork, batch_norms
+from ..networks.freezing import set_frozen
 from ..networks.heads import TransferModel, replace_head
 
 
@@ -37,14 +36,6 @@ def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:
     return {"frozen": frozen, "adapting": adapting}, mixed
 
 
-def write_frozen(model: StagedNetwork, choice: dict) -> None:
-    """Freeze and thaw a model's stages as chosen; stages that it no longer has are passed over."""
-    for name in model.stage_names:
-        batch_norm = "adapt" if name in choice["adapting"] else "frozen"
-        change = freezing.freeze if name in choice["frozen"] else freezing.unfreeze
-        change(model, stages=[name], batch_norm=batch_norm)
-
-
 def build_model(
     network: StagedNetwork, choice: dict, classes: Sequence[str], seed: int = 0
 ) -> TransferModel:
@@ -62,7 +53,7 @@ def build_model(
             for name, stage in model.stages.named_children():
                 if name not in choice["frozen"]:
                     _begin_at_random(stage)
-    write_frozen(model, choice)
+    set_frozen(model, choice["frozen"], choice["adapting"])
     return model
 
 
@@ -79,9 +70,8 @@ def follow_quickly(network: nn.Module) -> None:
     At the usual momentum, 0.1, they would still be half of what they began with after seven, and a
     network that has learnt would be judged as if it had not.
     """
-    for layer in network.modules():
-        if isinstance(layer, _BatchNorm):
-            layer.momentum = 0.3
+    for layer in batch_norms(network):
+        layer.momentum = 0.3
 
 
 def after_each_cell(refresh: Callable[[], None]) -> None:
