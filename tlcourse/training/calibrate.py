@@ -21,9 +21,7 @@ LEAST = 10
 """Pictures below which nothing is scaled: they tell too little."""
 
 
-def calibrate(
-    model: TransferModel, images: ImageSet, *, device: str = "auto", progress: bool = False
-) -> float:
+def calibrate(model: TransferModel, images: ImageSet, *, device: str = "auto") -> float:
     """Scale a model's probabilities to what it reaches on pictures that it has not learnt from.
 
     One number divides the logits (temperature scaling, Guo et al. 2017): answers stay the same,
@@ -44,7 +42,7 @@ def calibrate(
     on = pick_device(device)
     prefix = frozen_prefix(model)
     cut = prefix[-1] if prefix else None
-    source, part = open_batches(model.to(on), images, cut, on, progress)
+    source, part = open_batches(model.to(on), images, cut, on, progress=False)
     logits = logits_of(part, source, 64).double()
     model.temperature = best_temperature(logits, torch.as_tensor(images.labels))
     return model.temperature
