@@ -42,8 +42,6 @@ class FreezeExplorer(CourseWidget):
         What the Train button trains on: an `ImageSplits`, or a function of (name of the data set,
         pictures per class) that returns one. None: the data set that is chosen in the widget, where
         it needs no download.
-    classes
-        Number of outputs shown for a `Backbone` (None: the data's, else 3).
     dataset, per_class
         Data set and size whose measured accuracies are shown first (None: the data's).
     size
@@ -51,9 +49,6 @@ class FreezeExplorer(CourseWidget):
     epochs, seconds
         A run that the Train button starts ends with whichever is over first; the seconds count
         from the end of the first epoch.
-    datasets
-        Data sets to choose from where `data` is a function: dicts with name, title, classes (their
-        number) and sizes (pictures per class). None: those with measured results.
 
     Attributes
     ----------
@@ -86,13 +81,11 @@ class FreezeExplorer(CourseWidget):
         network: StagedNetwork,
         data: ImageSplits | Callable[[str, int], ImageSplits] | None = None,
         *,
-        classes: int | None = None,
         dataset: str | None = None,
         per_class: int | None = None,
         size: int | None = None,
         epochs: int = 15,
         seconds: float = 10.0,
-        datasets: Sequence[dict] | None = None,
     ):
         if not isinstance(network, StagedNetwork):
             raise ExplorerError(
@@ -104,7 +97,7 @@ class FreezeExplorer(CourseWidget):
         self._epochs, self._seconds = epochs, seconds
         self._followed: StagedNetwork | None = None
         self._writing, self._told = True, ""
-        self._outputs = classes or (len(splits.classes) if splits else 3)
+        self._outputs = len(splits.classes) if splits else 3
         self._pictures = splits
         self._trainer = Trainer(self._set_state)
         described = self._describe(network)
@@ -116,7 +109,7 @@ class FreezeExplorer(CourseWidget):
             network=described,
             choice=choice,
             measured=measured,
-            datasets=list(datasets or data_sets(measured, choice)),
+            datasets=data_sets(measured, choice),
             can_train=data is not None or choice["dataset"] in AT_HAND,
         )
         if isinstance(network, TransferModel):
@@ -248,8 +241,6 @@ class FreezeExplorer(CourseWidget):
 
     @traitlets.observe("choice")
     def _write_model(self, _) -> None:
-        if self._followed is None:
-            self._count_classes()
         self.can_train = self._data is not None or self.choice["dataset"] in AT_HAND
         if self._followed is None or not self._writing:
             return
@@ -260,13 +251,6 @@ class FreezeExplorer(CourseWidget):
 
     def _freeze(self, model: StagedNetwork) -> None:
         freezing.set_frozen(model, self.choice["frozen"], self.choice["adapting"])
-
-    def _count_classes(self) -> None:
-        for chosen in self.datasets:
-            if chosen["name"] == self.choice["dataset"]:
-                classes = chosen.get("classes", self.network["classes"])
-                if classes != self.network["classes"]:
-                    self.network = {**self.network, "classes": classes}
 
     # ---- training
 
