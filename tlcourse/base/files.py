@@ -35,9 +35,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(user_path(path)))
     partial = path.with_name(_partial_name(path.name))
     try:
-        with partial.open(
-            "xb"
-        ) as file:  # "x": never through a file or link that somebody put there
+        # "x": never through a file or link that somebody put there
+        with partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -94,7 +93,7 @@ def sweep(directory: Path) -> None:
     """Remove what programs that were killed have left in a folder of results."""
     for path in directory.glob(f".*{_MARK}"):
         number = path.name.removesuffix(_MARK).rpartition(".")[2].partition("-")[0]
-        if not number.isdecimal() or _runs(int(number)):
+        if not number.isdecimal() or is_running(int(number)):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -124,7 +123,8 @@ def _partial_name(name: str) -> str:
     return f".{name}.{os.getpid()}-{secrets.token_hex(4)}{_MARK}"
 
 
-def _runs(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether the process of that number runs; where the system cannot tell, True."""
     if os.name != "posix":  # os.kill would end it there
         return True
     try:
