@@ -52,7 +52,7 @@ def test_plain_pytorch(backbone, cases):
         scope = {"model": model}
         exec(code, scope)
         scope["train_mode"]()
-        built = sync.build_model(backbone.stages, backbone.spec, None, choice, CLASSES).train()
+        built = sync.build_model(backbone, choice, CLASSES).train()
         assert model.stage_names == built.stage_names
         assert state_in_training(model) == state_in_training(built), code
         x = torch.zeros(2, 3, 64, 64)
@@ -72,7 +72,7 @@ def test_with_the_course(backbone, network, cases, pets):
         exec(setting, scope)
         named = costs.strategy_name(network, choice)
         assert ("tl.apply(" in code) == bool(named) == ("tl.train(" in training)
-        built = sync.build_model(backbone.stages, backbone.spec, None, choice, CLASSES).train()
+        built = sync.build_model(backbone, choice, CLASSES).train()
         model = scope["model"].train()
         assert model.stage_names == built.stage_names
         assert state_in_training(model) == state_in_training(built), code

@@ -183,7 +183,7 @@ def trained(backbone, network, choice):
 
     from tlcourse.widgets import sync
 
-    model = sync.build_model(backbone.stages, backbone.spec, None, choice, "abc").train()
+    model = sync.build_model(backbone, choice, list("abc")).train()
     return model, torch.zeros(choice["batch"], 3, network["size"], network["size"])
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import tlcourse as tl
-from tlcourse.widgets import LookInside, inside, look_inside
+from tlcourse.widgets import LookInside, assets, inside, look_inside
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_what_is_no_picture_ends_in_a_message(shown, data):
 
 
 def test_a_file_that_is_too_large_ends_in_a_message(shown, monkeypatch):
-    monkeypatch.setattr(look_inside, "LARGEST_FILE", 10)
+    monkeypatch.setattr(assets, "LARGEST_FILE", 10)
     drop(shown, bytes_of(Image.new("RGB", (64, 64))), "huge.png")
     assert "huge.png is larger" in shown.message
     shown.handle({"do": "picture", "name": "empty"}, [])

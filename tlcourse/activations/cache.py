@@ -22,14 +22,13 @@ from pathlib import Path
 import numpy as np
 import PIL
 import torch
-from torch import nn
 
 from .. import __version__
 from ..base.errors import CourseError
 from ..base.process import pick_device
 from ..base.seeds import check_seed
 from ..data.sets import ImageSet
-from ..networks.backbones import Backbone, StagedNetwork
+from ..networks.backbones import Backbone, StagedNetwork, batch_norms
 from ..networks.freezing import fingerprint, frozen_prefix
 from ..networks.preprocess import Augment, Preprocess, input_size
 from .compute import Build
@@ -227,7 +226,7 @@ def _check(
         cut = frozen[-1] if frozen else model.stage_names[0]
     for name in model.stage_names[: model.stage_index(cut) + 1]:
         stage = getattr(model.stages, name)
-        norms = [m for m in stage.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        norms = batch_norms(stage)
         adapts = stage.frozen and stage.batch_norm == "adapt"
         if norms and (adapts or any(norm.training for norm in norms)):
             raise CacheRefusedError(

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..base.files import is_running
 from .shards import ENDING, CacheError, reading
 
 MANIFEST = "manifest.json"
@@ -135,16 +136,8 @@ def _is_stale(path: Path) -> bool:
     except FileNotFoundError:
         return False
     node, _, rest = path.name[1:].rpartition("-")[0].rpartition("-")
-    # On Windows, os.kill would end the process that it is to ask for.
-    if os.name != "posix" or node != (platform.node() or "here") or not rest.isdecimal():
-        return old
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # it lives, under another user
-        pass
-    return old
+    ours = node == (platform.node() or "here") and rest.isdecimal()
+    return old or (ours and not is_running(int(rest)))
 
 
 def unlink(path: Path) -> None:

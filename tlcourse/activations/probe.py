@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..data.photo import decode_photo
+from ..networks.backbones import eval_mode
 from ..networks.preprocess import Augment, Preprocess
 from .engines import TOLERANCE, activations_of, exact_cudnn
 from .shards import relative_difference
@@ -73,12 +74,5 @@ class Probe:
     def _compute(self, pixels: np.ndarray) -> np.ndarray:
         device = next(self._stages.parameters()).device
         # In eval mode for as long as it takes: copying the stages takes longer than one picture.
-        learning = [module for module in self._stages.modules() if module.training]
-        for module in learning:
-            module.training = False
-        try:
-            with torch.inference_mode(), exact_cudnn():
-                return self._function(torch.from_numpy(pixels).to(device)).cpu().numpy()
-        finally:
-            for module in learning:
-                module.training = True
+        with eval_mode(self._stages), torch.inference_mode(), exact_cudnn():
+            return self._function(torch.from_numpy(pixels).to(device)).cpu().numpy()

@@ -12,7 +12,6 @@ description of its rows. The name of the file holds the first half of the SHA-25
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..base.errors import CourseError
+from ..base.files import sha256_of
 
 ENDING = ".safetensors"
 KEY = np.dtype("S32")
@@ -101,8 +101,8 @@ class Shard:
     def is_intact(self) -> bool:
         """Compare the bytes with the name; done once a process for a file that did not change."""
         if self._state not in _verified:
-            with reading(self.path), self.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            with reading(self.path):
+                digest = sha256_of(self.path)
             if self.path.name != shard_name(digest):
                 return False
             _verified.add(self._state)

@@ -9,6 +9,7 @@ import numpy as np
 from ..data import folders
 from ..data.catalog import load_dataset
 from ..data.entries import DATASETS
+from ..data.layout import scan
 from ..data.sets import ImageSplits
 
 MOST_FILES = 5000
@@ -26,7 +27,7 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
     options = {} if group_by is None else {"group_by": group_by}
     if name_or_path in DATASETS or not Path(name_or_path).is_dir():
         return load_dataset(name_or_path, seed=seed, **options)
-    records = folders.scan(name_or_path)
+    records = scan(name_or_path)
     photos = [photo for photo in records.photos if photo.split in ("train", None)]
     if photos and len(records.photos) > MOST_FILES:
         labels = np.array([photo.label for photo in photos])

@@ -1,8 +1,8 @@
-"""The command line: ``tlcourse doctor``, ``lab``, ``run``, ``train``, ``data``, ``cache``.
+"""The command line: ``tlcourse COMMAND``.
 
-`commands` says what there is, what each command takes and what it does. Exit status: 0 done;
-1 something was found to be wrong; 2 an error, explained on standard error; 130 interrupted with
-Ctrl-C; 141 nobody reads what it prints, so that it stopped, done or not.
+`commands`, `picture_commands` and `page_commands` say what each command takes and does. Exit
+status: 0 done; 1 something was found to be wrong; 2 an error, explained on standard error; 130
+interrupted with Ctrl-C; 141 nobody reads what it prints, so that it stopped, done or not.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 A sub-command is a function that takes the parsed arguments and returns the exit status (None for
 0), registered with `command`. What takes time to import is imported inside the function, so that
-``tlcourse --help`` answers at once. All of `argparse` is here: the other rooms know no parser.
+``tlcourse --help`` answers at once. Only modules of this room know of `argparse`.
 """
 
 import argparse

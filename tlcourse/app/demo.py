@@ -192,7 +192,7 @@ def make_application(widget_class: Any, visitors: Visitors, token: str, port: in
     )
 
 
-def serve_classroom(port: int, browser: bool, warm: bool = True) -> None:
+def serve_classroom(port: int, browser: bool) -> None:
     """Serve the classroom page until Ctrl-C.
 
     Parameters
@@ -201,8 +201,6 @@ def serve_classroom(port: int, browser: bool, warm: bool = True) -> None:
         0 takes a free one.
     browser
         Open the page in a browser.
-    warm
-        Read pictures and measure the network before the page can be opened.
 
     Raises
     ------
@@ -212,9 +210,8 @@ def serve_classroom(port: int, browser: bool, warm: bool = True) -> None:
     from ..widgets.classroom import Classroom
 
     sockets = listen(port)
-    if warm:
-        print("Reading the network and drawing pictures …", flush=True)
-        Classroom().close()
+    print("Reading the network and drawing pictures …", flush=True)
+    Classroom().close()  # what it reads and measures is kept, so that the page opens at once
     port = sockets[0].getsockname()[1]
     token = secrets.token_urlsafe(24)
     address = f"http://{ADDRESS}:{port}/?token={token}"

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import timm
 import torch
-from scipy.stats import binomtest
 
 from .. import __version__
 from ..base.files import write_whole
 from ..base.paths import shown
 from ..networks.heads import TransferModel
 from ..training.calibrate import thresholds
-from .report import Run, how_sure
+from ..training.evaluate import wilson
+from .report import Run, how_sure, percent
 
 LICENCES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-nc-4.0", "cc-by-4.0")
 """Those that the hub knows by name, of those that networks have."""
@@ -187,11 +187,11 @@ def _figures(names: list[str], run: Run) -> str:
     ):
         cells = ["–", "–"]
         if true:
-            low, high = binomtest(int(right), int(true)).proportion_ci(0.95, method="wilson")
+            low, high = wilson(int(right), int(true))
             cells = [f"{right / true:.1%}", f"{low:.1%} to {high:.1%}"]
         rows.append([name, int(true), *cells])
     sure = [
-        [f"{one.probability:.0%}", f"{one.answered:.1%}", _share(one.accuracy)]
+        [f"{one.probability:.0%}", f"{one.answered:.1%}", percent(one.accuracy)]
         for one in thresholds(found)
     ]
     return "\n\n".join(
@@ -202,10 +202,6 @@ def _figures(names: list[str], run: Run) -> str:
             _table(["probability", "pictures answered", "of these, right"], sure),
         ]
     )
-
-
-def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1%}"
 
 
 def _limits(run: Run) -> str:

@@ -75,13 +75,13 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 @command("export", "write a trained model as ONNX and as a page for browsers", _export_arguments)
 def export(chosen: argparse.Namespace) -> int:
-    from ..networks.saving import load_model
     from ..portable.page import FILES, export
+    from .predict_pictures import find_model
 
-    path = chosen.model / "model.safetensors" if chosen.model.is_dir() else chosen.model
-    folder = chosen.output or path.parent / "export"
-    card = _measured(path.with_name("result.json"))
-    export(load_model(path), folder, card=card, force=chosen.force)
+    model = find_model(chosen.model)
+    home = chosen.model if chosen.model.is_dir() else chosen.model.parent
+    folder = chosen.output or home / "export"
+    export(model, folder, card=_measured(home / "result.json"), force=chosen.force)
     print(f"{' and '.join(FILES)} are in {folder}. Open {folder / 'index.html'} in a browser.")
     return 0
 

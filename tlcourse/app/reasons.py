@@ -19,6 +19,7 @@ from ..training.evaluate import Evaluation
 from ..training.explain import class_activation_map
 
 MOST_MISTAKES = 48  # pictures; more make the file heavy, and nobody looks at them
+NEIGHBOURS = 3  # training pictures beside each
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,6 @@ def nearest_pictures(
     model: TransferModel,
     images: ImageSet,
     gallery: ImageSet,
-    count: int = 3,
     *,
     device: str | torch.device = "auto",
     progress: bool = False,
@@ -104,19 +104,17 @@ def nearest_pictures(
         Whose neighbours are looked for.
     gallery
         Among which, such as the training pictures.
-    count
-        How many for each.
 
     Returns
     -------
     positions : np.ndarray
-        int64 (N, count), in the gallery; the nearest first.
+        int64 (N, up to `NEIGHBOURS`), in the gallery; the nearest first.
     similarity : np.ndarray
-        float32 (N, count), the cosine.
+        float32, of the same shape: the cosine.
     """
     device = pick_device(device)
     ours, theirs = (_rows(model.to(device), part, device, progress) for part in (images, gallery))
-    similarity, positions = (ours @ theirs.T).topk(min(count, len(theirs)))
+    similarity, positions = (ours @ theirs.T).topk(min(NEIGHBOURS, len(theirs)))
     return positions.numpy(), similarity.numpy()
 
 

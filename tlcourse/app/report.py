@@ -80,7 +80,7 @@ class Run:
     reasons: dict[int, Reason] = field(default_factory=dict)
 
 
-def how_sure(evaluation) -> str:
+def how_sure(evaluation: Evaluation) -> str:
     """Say how good a model is and how sure that is, in two sentences.
 
     The interval is Wilson's, at 95 %; it is compared with always naming the commonest class.
@@ -112,17 +112,11 @@ def write_report(path: str | Path, run: Run) -> Path:
     """
     path = Path(path)
     body = "\n".join(
-        [
-            _summary(run),
-            _warnings(run),
-            _mistakes(run),
-            _classes(run),
-            _sure(run),
-            _curves(run),
-            _rivals(run),
-        ]
-        + [_settings(run)]
-    )
+        part(run)
+        for part in (
+            _summary, _warnings, _mistakes, _classes, _sure, _curves, _rivals, _settings
+        )
+    )  # fmt: skip
     write_whole(path, page(run.title, body))
     return path
 
@@ -262,7 +256,7 @@ def _curves(run: Run) -> str:
 def _sure(run: Run) -> str:
     rows = "".join(
         f"<tr><th scope='row'>{one.probability:.0%}</th><td>{one.answered:.1%}</td>"
-        f"<td>{_share(one.accuracy)}</td></tr>"
+        f"<td>{percent(one.accuracy)}</td></tr>"
         for one in thresholds(run.evaluation)
     )
     bins = reliability(run.evaluation)
@@ -308,7 +302,8 @@ def _interval(right: int, count: int) -> str:
     return f"{right / count:.1%} ({low:.0%} to {high:.0%})"
 
 
-def _share(value: float) -> str:
+def percent(value: float) -> str:
+    """A share in percent; a dash for NaN, where there is none."""
     return "–" if np.isnan(value) else f"{value:.1%}"
 
 

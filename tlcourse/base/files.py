@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -92,7 +93,7 @@ def sweep(directory: Path) -> None:
     """Remove what programs that were killed have left in a folder of results."""
     for path in directory.glob(f".*{_MARK}"):
         number = path.name.removesuffix(_MARK).rpartition(".")[2].partition("-")[0]
-        if not number.isdecimal() or _runs(int(number)):
+        if not number.isdecimal() or is_running(int(number)):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -111,12 +112,19 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
     )
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _partial_name(name: str) -> str:
     # The process is named, so that it can be told later whether it still runs.
     return f".{name}.{os.getpid()}-{secrets.token_hex(4)}{_MARK}"
 
 
-def _runs(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether the process of that number runs; where the system cannot tell, True."""
     if os.name != "posix":  # os.kill would end it there
         return True
     try:

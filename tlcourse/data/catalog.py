@@ -70,10 +70,10 @@ def load_dataset(
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
     if not isinstance(name_or_path, str | os.PathLike):
-        return _load_torch(name_or_path, *amounts, size=size, seed=seed, **options)
+        return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()
     if name_or_path in DATASETS:
-        return _not_the_folder(_open(name_or_path, *amounts, size, seed, root, options))
+        return _not_the_folder(_open(name_or_path, amounts, size, seed, root, options))
     if not user_path(name_or_path).is_dir():
         raise DatasetError(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
@@ -90,9 +90,8 @@ def load_dataset(
     )
 
 
-def _open(name, train_per_class, validation_per_class, test_per_class, size, seed, root, options):
+def _open(name, amounts, size, seed, root, options):
     entry = DATASETS[name]
-    amounts = (train_per_class, validation_per_class, test_per_class)
     if entry.draw:
         if options:
             raise DatasetError(
@@ -110,16 +109,13 @@ def _open(name, train_per_class, validation_per_class, test_per_class, size, see
     return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
 
 
-def _load_torch(
-    dataset, train_per_class, validation_per_class, test_per_class, *, size, seed, **options
-):
+def _load_torch(dataset, amounts, *, size, seed, **options):
     """Divide a PyTorch data set; the files of an `ImageFolder` are checked as those of a folder."""
     if not handed.is_torch_dataset(dataset):
         raise DatasetError(
             "load_dataset takes the name of a data set, the path of a folder or a data set of "
             f"PyTorch, not {type(dataset).__name__}"
         )
-    amounts = (train_per_class, validation_per_class, test_per_class)
     told = [k for k in ("labels", "split_folders") if options.pop(k, None) is not None]
     if told:
         raise DatasetError(

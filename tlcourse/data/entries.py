@@ -129,8 +129,7 @@ def _divide_digits(train_per_class, validation_per_class, test_per_class, *, siz
         seed=seed,
     )
     everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
-    train, validation, test = (everything.subset(rows) for rows in parts)
-    return ImageSplits("digits", classes, train, validation, test)
+    return ImageSplits("digits", classes, *(everything.subset(rows) for rows in parts))
 
 
 def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *, size, seed):
@@ -155,13 +154,13 @@ def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *
         seed=seed,
     )
     everything = ImageSet(classes, labels, source, image_size=size)
-    train, validation, test = (everything.subset(rows) for rows in parts)
     note = (
         "several cells were cut from one photograph of a module, and the package does not say "
         "which: cells of one module stand on both sides of this division, so accuracy is "
         "optimistic for modules never seen"
     )
-    return ImageSplits("solar_cells", classes, train, validation, test, notes=(note,))
+    parts = (everything.subset(rows) for rows in parts)
+    return ImageSplits("solar_cells", classes, *parts, notes=(note,))
 
 
 def _no_solar_cells(root: Path) -> str:

@@ -5,7 +5,6 @@ their place and moved there when they are complete. Proxies are taken from the e
 (``HTTPS_PROXY``, ``NO_PROXY``).
 """
 
-import hashlib
 import http.client
 import json
 import os
@@ -22,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import CourseError
+from ..base.files import sha256_of
 from ..base.progress import progress_bar
 from .find import find_photos
 from .layout import scan
@@ -54,7 +54,7 @@ def records(name, root):
 
     Returns
     -------
-    tlcourse.data.folders.Records
+    tlcourse.data.photo_checks.Records
 
     Raises
     ------
@@ -107,7 +107,7 @@ def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
         except urllib.error.HTTPError as error:
             raise DownloadError(
                 f"{url}: the server says {error.code} {error.reason}; {remedy}"
-            ) from (error)
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             # Without a connection at all, more tries only keep the user waiting.
             if attempt + 1 == attempts or not part.exists():
@@ -119,7 +119,7 @@ def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
             f"{url}: the connection was cut {attempts} times; {kept} bytes are kept and the next "
             f"run continues from there; {remedy}"
         )
-    found = _sha256(part)
+    found = sha256_of(part)
     known = sha256 or (pin.read_text(encoding="ascii").strip() if pin.is_file() else found)
     if found != known:
         part.unlink()
@@ -180,11 +180,6 @@ def _transfer(url, part, timeout):
 
 def _stamp(part):
     return part.with_name(part.name + ".json")
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def extract_zip(archive, target):

@@ -20,6 +20,9 @@ UNSUPPORTED = frozenset(
 )
 """Suffixes of pictures that are not read."""
 
+OUTSIDE = "is a picture outside the class folders"
+"""What is wrong with a picture that stands where classes are looked for."""
+
 # Folders and files that systems, clouds and network drives leave among pictures: Synology (@eaDir,
 # #recycle), QNAP (@Recycle, @Recently-Snapshot), Windows, macOS, Linux, Picasa. In lower case.
 _CLUTTER = frozenset(
@@ -114,7 +117,7 @@ def stray(path: Path) -> Problem:
     if suffix in UNSUPPORTED:
         return Problem(path, f"has a format ({suffix}) that is not read", "save it as JPEG or PNG")
     if suffix in SUFFIXES:
-        return Problem(path, "is a picture outside the class folders", "move it into its class")
+        return Problem(path, OUTSIDE, "move it into its class")
     return Problem(path, "is no picture file", "ignored; move it elsewhere to stop this warning")
 
 

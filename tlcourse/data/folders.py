@@ -150,10 +150,8 @@ def divide_records(
         groups=cluster if group_by is not None else None,
         image_size=size,
     )
-    train, validation, test = (everything.subset(part_rows) for part_rows in rows)
-    return ImageSplits(
-        records.name, classes, train, validation, test, tuple(problems), tuple(notes)
-    )
+    parts = (everything.subset(part_rows) for part_rows in rows)
+    return ImageSplits(records.name, classes, *parts, tuple(problems), tuple(notes))
 
 
 def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):
@@ -175,10 +173,13 @@ def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):
     else:
         rows = []
         for name, amount in zip(("train", "validation"), amounts, strict=False):
-            drawn = _draw(labels[where[name]], amount, classes, seed, name)
+            of_part = labels[where[name]]
+            drawn = splits.draw_per_class(of_part, amount, classes, seed=seed, what=name)
             rows.append(where[name][drawn])
     if len(where["test"]):
-        drawn = _draw(labels[where["test"]], amounts[2], classes, splits.TEST_SEED, "test")
+        drawn = splits.draw_per_class(
+            labels[where["test"]], amounts[2], classes, seed=splits.TEST_SEED, what="test"
+        )
         rows.append(where["test"][drawn])
     else:
         notes.append(
@@ -191,10 +192,6 @@ def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):
         if len(drawn) and lacking:
             notes.append(f"{name} has no picture of {', '.join(lacking)}")
     return rows
-
-
-def _draw(labels, amount, classes, seed, what):
-    return splits.draw_per_class(labels, amount, classes, seed=seed, what=what)
 
 
 def _group_keys(folder, photos, group_by):

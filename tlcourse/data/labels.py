@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..base.files import write_whole
 from ..base.paths import shown, user_path
-from .find import find_photos
+from .find import OUTSIDE, find_photos
 from .layout import same_names
 from .photo import Problem
 from .photo_checks import Photo, Records
@@ -110,7 +110,7 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
 
 
 def _loose(records: Records) -> list[Problem]:
-    return [problem for problem in records.problems if problem.what.startswith("is a picture out")]
+    return [problem for problem in records.problems if problem.what == OUTSIDE]
 
 
 def _take_all(records: Records, labels: dict[str, str]) -> None:

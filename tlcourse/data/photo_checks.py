@@ -1,12 +1,12 @@
 """Tell which files of a data set can be used: what cannot be read, and what stands twice."""
 
-import hashlib
 import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..base.files import sha256_of
 from ..base.paths import shown
 from ..base.progress import progress_bar
 from .photo import Problem, inspect_photo
@@ -71,14 +71,9 @@ def digests_of_twins(folder, photos):
     for size in sizes:
         same_size[size] += 1
     return [
-        _sha256(folder / photo.path) if same_size[size] > 1 else None
+        sha256_of(folder / photo.path) if same_size[size] > 1 else None
         for photo, size in zip(photos, sizes, strict=True)
     ]
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def drop_two_classes(folder, photos, contents, problems):

@@ -4,7 +4,7 @@ One rule for every data set: ``seed`` draws the training and validation pictures
 are the same for every seed and for every number of training pictures.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class ImageSplits:
     validation: ImageSet
     test: ImageSet
     problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def describe(self):
         """Return a table of classes and counts, with notes and problems, as text."""

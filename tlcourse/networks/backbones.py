@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 import torchvision
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..base.errors import CourseError
 from .preprocess import Preprocess
@@ -83,6 +84,11 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """The batch norm layers of a network or a part of one."""
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+
+
 class Stage(nn.Sequential):
     """One stage of a network, which can be frozen as a whole.
 
@@ -104,9 +110,8 @@ class Stage(nn.Sequential):
     def train(self, mode: bool = True) -> Stage:
         """Set the mode; what is frozen stays in eval mode, however often this is called."""
         super().train(mode and not self.frozen)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.train(mode and self.batch_norm == "adapt")
+        for layer in batch_norms(self):
+            layer.train(mode and self.batch_norm == "adapt")
         return self
 
 

@@ -8,7 +8,7 @@ mean and variance although no parameter takes a gradient.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..base.errors import CourseError
-from .backbones import Stage, StagedNetwork, StageError
+from .backbones import Stage, StagedNetwork, StageError, batch_norms
 from .need import need_network
 
 
@@ -42,8 +42,9 @@ def freeze(
     stages
         Or freeze just these.
     batch_norm
-        "frozen": running statistics stay as they are. "adapt": parameters are frozen, but batch
-        norm goes on following the batches; such a stage cannot be cached.
+        "frozen", as a stage is that is to stay what it was: running statistics stay as they are.
+        "adapt": parameters are frozen, but batch norm goes on following the batches; such a stage
+        cannot be cached.
 
     Raises
     ------
@@ -83,8 +84,14 @@ def unfreeze(
     stages
         Or thaw just these. With neither, all are thawed.
     batch_norm
-        "adapt": batch norm follows the batches. "frozen": its scale and shift are trained, its
-        running statistics stay, which is steadier where batches are small.
+        "adapt", as a stage is that PyTorch trains: batch norm follows the batches, whatever
+        `freeze` said before. "frozen": its scale and shift are trained, its running statistics
+        stay, which is steadier where batches are small.
+
+    Raises
+    ------
+    StageError
+        Where a name is not a stage, or both `from_` and `stages` are given.
     """
     need_network(model, "unfreeze")
     _check_batch_norm(batch_norm)
@@ -94,6 +101,13 @@ def unfreeze(
         stages = model.stage_names[model.stage_index(from_) if from_ else 0 :]
     _set(model, list(stages), frozen=False, batch_norm=batch_norm)
     return model
+
+
+def set_frozen(model: StagedNetwork, frozen: Container[str], adapting: Container[str]) -> None:
+    """Freeze and thaw every stage; where `adapting` names it, batch norm follows the batches."""
+    for name in model.stage_names:
+        batch_norm = "adapt" if name in adapting else "frozen"
+        _set(model, [name], frozen=name in frozen, batch_norm=batch_norm)
 
 
 def _check_batch_norm(batch_norm: str) -> None:
@@ -114,9 +128,7 @@ def _set(model: StagedNetwork, names: list[str], frozen: bool, batch_norm: str) 
 
 def is_frozen(stage: Stage) -> bool:
     """True where no parameter takes a gradient and no batch norm can move."""
-    still = stage.batch_norm == "frozen" or not any(
-        isinstance(m, nn.modules.batchnorm._BatchNorm) for m in stage.modules()
-    )
+    still = stage.batch_norm == "frozen" or not batch_norms(stage)
     return stage.frozen and still and not any(p.requires_grad for p in stage.parameters())
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ..base.errors import CourseError
-from .backbones import CLASS_TOKEN, Backbone, BackboneSpec, StagedNetwork, Tokens, eval_mode, pool
+from .backbones import CLASS_TOKEN, BackboneSpec, StagedNetwork, Tokens, eval_mode, pool
 from .need import need_network
 
 
@@ -119,7 +119,7 @@ class TransferModel(StagedNetwork):
 
 
 def replace_head(
-    backbone: Backbone,
+    backbone: StagedNetwork,
     classes: Sequence[str],
     *,
     hidden: Sequence[int] = (),
@@ -132,7 +132,7 @@ def replace_head(
     Parameters
     ----------
     backbone
-        A loaded backbone; it is left as it was.
+        A loaded backbone, or a `TransferModel` whose head is to be replaced; left as it was.
     classes
         Names of your classes, at least two, all different.
     hidden

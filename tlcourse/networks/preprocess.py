@@ -76,7 +76,7 @@ class Preprocess:
 
     @property
     def at_least(self) -> int:
-        """Shorter side in pixels that a picture is needed at, a hint to `photos.decode_photo`."""
+        """Shorter side in pixels that a picture is needed at, a hint to `photo.decode_photo`."""
         return round(self.size / self.crop)
 
     def pixels(self, image: Image.Image) -> np.ndarray:

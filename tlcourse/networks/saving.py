@@ -12,7 +12,7 @@ from safetensors.torch import save
 from ..base.errors import CourseError
 from ..base.files import write_whole
 from ..base.paths import user_path
-from . import freezing
+from .freezing import set_frozen
 from .heads import TransferModel, replace_head
 from .need import need_classes, refuse_nan
 from .zoo import load_backbone
@@ -162,7 +162,6 @@ def _build(about: dict, tensors: dict) -> TransferModel:
     frozen = about["frozen"]
     # Files of before batch norm was noted tell of the stages that are frozen with it, no others.
     noted = about.get("batch_norm", dict.fromkeys(frozen, "frozen"))
-    for name in model.stage_names:
-        change = freezing.freeze if name in frozen else freezing.unfreeze
-        change(model, stages=[name], batch_norm=noted.get(name, "adapt"))
+    still = {name for name, way in noted.items() if way == "frozen"}
+    set_frozen(model, frozen, adapting=set(model.stage_names) - still)
     return model.eval()

@@ -6,14 +6,12 @@ else, PyTorch's files are read with ``weights_only``, and of a pickle only array
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import pickle
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import safetensors.torch
@@ -21,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 
 from ..base.errors import CourseError
+from ..base.files import sha256_of
 from ..base.paths import data_root
 from .backbones import BackboneSpec
 
@@ -69,8 +68,7 @@ def check_weights(spec: BackboneSpec) -> Path:
     path = weights_file(spec)
     if not path.is_file():
         raise WeightsError(f"the weights of {spec.name} are not at {path}")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     note = path.with_name(f"{path.name}.sha256")
     if not spec.sha256 and not note.is_file():
         note.write_text(found + "\n", encoding="ascii")
@@ -127,9 +125,6 @@ class ArraysOnly(pickle.Unpickler):
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
     }
-
-    def __init__(self, file: BinaryIO):
-        super().__init__(file)
 
     def find_class(self, module: str, name: str) -> object:
         """Return one of the three; raises `pickle.UnpicklingError` for any other name."""

@@ -32,7 +32,6 @@ def heat_map(
     by: Sequence[str] = ("strategy", "train_per_class"),
     row_label: str = "",
     column_label: str = "training pictures per class",
-    measure: str = "test accuracy",
 ) -> Figure:
     """Draw means as colours and numbers, the best of each column in a frame.
 
@@ -43,8 +42,8 @@ def heat_map(
     rows, columns : sequence, or mapping of value to the name that is shown
         Values of the two columns of `by`, in the order to draw them.
     by : pair of str
-    row_label, column_label, measure : str
-        Names of the axes and of the colour.
+    row_label, column_label : str
+        Names of the axes.
     """
     down, across, cells = _named(rows), _named(columns), _found(summary, by)
     if not down or not across:
@@ -73,7 +72,7 @@ def heat_map(
     )
     axes.set_ylabel(row_label)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.9)
-    bar.set_label(measure)
+    bar.set_label("test accuracy")
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 

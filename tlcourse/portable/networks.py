@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..base.errors import CourseError
-from ..networks.backbones import Backbone
+from ..networks.backbones import Backbone, eval_mode
 from ..networks.heads import TransferModel
 from ..widgets.teach_here import classifier_numbers
 
@@ -59,14 +59,12 @@ def to_onnx(module: nn.Module, size: int, outputs: list[str]):
     onnx = _onnx()
     _refuse_resampling(module, size)
     parameter = next(module.parameters())
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
     buffer = io.BytesIO()
     noisy = logging.getLogger("torch.onnx")
     level = noisy.level
     try:
         noisy.setLevel(logging.ERROR)
-        with torch.no_grad(), warnings.catch_warnings():
+        with eval_mode(module), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter that needs no compiler counts as old
             torch.onnx.export(
                 module,
@@ -85,8 +83,6 @@ def to_onnx(module: nn.Module, size: int, outputs: list[str]):
         ) from error
     finally:
         noisy.setLevel(level)
-        for part, training in modes.items():
-            part.training = training
     return onnx.load_from_string(buffer.getvalue())
 
 

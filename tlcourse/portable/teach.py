@@ -6,7 +6,6 @@ import html
 import json
 from pathlib import Path
 
-from ..networks.backbones import Backbone
 from ..networks.zoo import load_backbone
 from ..widgets.assets import join_styles
 from ..widgets.teach_examples import examples
@@ -15,22 +14,20 @@ from .assets import PACKAGE
 from .scripts import network_pieces, packed, page_script, part_scripts
 
 
-def write_teach_page(folder: Path, backbone: Backbone | None = None) -> int:
+def write_teach_page(folder: Path) -> int:
     """Write `index.html` and what it loads; returns the bytes that starting it brings in.
 
     Parameters
     ----------
     folder
         Made where it is not there; files in it are replaced.
-    backbone
-        None: the default network.
 
     Raises
     ------
     ExportError
         Where ONNX or ONNX Runtime for the browser is missing; the message says what to do.
     """
-    backbone = backbone or load_backbone()
+    backbone = load_backbone()
     scripts = part_scripts(network_pieces(backbone, SIZE))
     folder.mkdir(parents=True, exist_ok=True)
     parts = [f"part-{i:02}.js" for i in range(len(scripts))]

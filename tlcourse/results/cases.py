@@ -1,4 +1,4 @@
-"""The four cases: where their borders lie, and what is recommended in each, stated once."""
+"""The four cases: where their borders lie, stated once."""
 
 LARGE = 150
 """Training pictures per class from which a data set counts as large."""

@@ -41,9 +41,7 @@ def _refuse_mixed(rows: Sequence[Mapping], by: Sequence[str] = ()) -> None:
                 seen.setdefault(row.get("dataset", ""), set()).add(row[column])
         if mixed := next((values for values in seen.values() if len(values) > 1), None):
             raise ResultsError(
-                f"these rows mix {column} "
-                + " and ".join(map(str, sorted(mixed)))
-                + "; choose one "
+                f"these rows mix {column} {' and '.join(map(str, sorted(mixed)))}; choose one "
                 f"with load_results({column}=...), or summarise by {column!r} too"
             )
 
@@ -132,11 +130,11 @@ def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
             sum(row[value] for row in own) / len(own)
             for value in ("test_accuracy", "seconds", "peak_memory_mb", "trained_parameters")
         )
-        low, *_, high = sorted([row["test_accuracy"] for row in own] * 2)
+        accuracies = [row["test_accuracy"] for row in own]
         against = "" if strategy == recipe else _against(paired(rows, strategy, recipe))
         measured[accuracy, strategy] = (
-            f"| {shown} | {accuracy:.3f} ({low:.3f} to {high:.3f}) | {against} "
-            f"| {seconds:.1f} | {memory:.0f} | {trained:,.0f} | {len(own)} |"
+            f"| {shown} | {accuracy:.3f} ({min(accuracies):.3f} to {max(accuracies):.3f}) "
+            f"| {against} | {seconds:.1f} | {memory:.0f} | {trained:,.0f} | {len(own)} |"
         )
     head = (
         "| strategy | test accuracy (lowest to highest seed) | points against the recipe "

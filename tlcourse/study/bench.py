@@ -28,7 +28,7 @@ from ..networks.backbones import Backbone
 from ..networks.freezing import count_parameters, frozen_prefix
 from ..networks.heads import TransferModel
 from ..networks.preprocess import Augment
-from ..strategies.apply import apply, epochs_of, train
+from ..strategies.apply import BATCH_SIZE, apply, epochs_of, train
 from ..strategies.strategy import Strategy, get_strategy
 from ..training.evaluate import evaluate
 from .data import Pictures, Run, SweepError, swept
@@ -36,7 +36,6 @@ from .data import Pictures, Run, SweepError, swept
 PILOT_SEED = 0
 RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 1) for digit in (1, 3))
 """The learning rates that can be tried, in steps of about three."""
-BATCH_SIZE = 16
 
 
 def first_rate(strategy: Strategy) -> float:

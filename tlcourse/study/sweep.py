@@ -26,7 +26,6 @@ def run_sweep(
     path: str | Path,
     *,
     device: str = "auto",
-    cache: bool = True,
     say: Callable[[str], None] = print,
 ) -> int:
     """Carry out the runs that have no row in the table yet; return how many were carried out.
@@ -48,7 +47,7 @@ def run_sweep(
     """
     runs = list(runs)
     benches = {
-        name: Bench(load_backbone(name), device=device, cache=cache)
+        name: Bench(load_backbone(name), device=device)
         for name in dict.fromkeys(run.backbone for run in runs)
     }
     _check(runs, benches)

@@ -23,9 +23,7 @@ LEAST = 10
 """Pictures below which nothing is scaled: they tell too little."""
 
 
-def calibrate(
-    model: TransferModel, images: ImageSet, *, device: str = "auto", progress: bool = False
-) -> float:
+def calibrate(model: TransferModel, images: ImageSet, *, device: str = "auto") -> float:
     """Scale a model's probabilities to what it reaches on pictures that it has not learnt from.
 
     One number divides the logits (temperature scaling, Guo et al. 2017): answers stay the same,
@@ -47,7 +45,7 @@ def calibrate(
         return model.temperature
     on = pick_device(device)
     cut = next(reversed(frozen_prefix(model)), None)
-    source, part = open_batches(model.to(on), images, cut, on, progress)
+    source, part = open_batches(model.to(on), images, cut, on, progress=False)
     logits = logits_of(part, source, 64).double()
     model.temperature = best_temperature(logits, torch.as_tensor(images.labels))
     return model.temperature

@@ -8,6 +8,11 @@ from importlib.resources import files
 
 import anywidget
 
+from ..base.errors import CourseError
+
+#: Largest file that is taken from the page, in bytes.
+LARGEST_FILE = 25_000_000
+
 
 def join_scripts(*names: str) -> str:
     """One ES module from several: their imports of each other go, the last one's exports stay.
@@ -26,6 +31,15 @@ def join_scripts(*names: str) -> str:
 def join_styles(*names: str) -> str:
     """One style sheet from several."""
     return "\n".join((files(__package__) / name).read_text(encoding="utf-8") for name in names)
+
+
+def picture_file(content: dict, buffers: list) -> tuple[bytes, str]:
+    """The file in a message of the page, with its name; `CourseError` where it is too large."""
+    name = str(content.get("name", "picture"))
+    data = bytes(buffers[0]) if buffers else b""
+    if len(data) > LARGEST_FILE:
+        raise CourseError(f"{name} is larger than {LARGEST_FILE // 10**6} MB; make it smaller.")
+    return data, name
 
 
 class CourseWidget(anywidget.AnyWidget):

@@ -13,8 +13,6 @@ from ..results.compare import summarise
 from ..results.regrets import load_regrets
 from ..results.table import ResultsError, load_results
 
-#: Where 'small' ends (training pictures per class) and 'similar' begins (0 to 1).
-PER_CLASS, SIMILARITY = LARGE, SIMILAR
 LARGEST = 1000
 # The strategies whose scores a point shows, where they were measured; and an early cut.
 _SHOWN = ("linear_probe", "hidden_2", "last_2", "finetune_all", "scratch")
@@ -31,16 +29,10 @@ def early_cut() -> str:
     return f"cut_{stages[(len(stages) + 1) // 2]}"
 
 
-def four_cases(per_class: float = PER_CLASS, similarity: float = SIMILARITY) -> list[dict]:
-    """The four cases as regions: title, strategy, why, and from-to of `per_class`, `similarity`.
-
-    Parameters
-    ----------
-    per_class, similarity
-        Where the cases meet.
-    """
-    small, large = [1, per_class], [per_class, LARGEST]
-    different, similar = [0, similarity], [similarity, 1]
+def four_cases() -> list[dict]:
+    """The four cases as regions: title, strategy, why, and from-to of `per_class`, `similarity`."""
+    small, large = [1, LARGE], [LARGE, LARGEST]
+    different, similar = [0, SIMILAR], [SIMILAR, 1]
     return [
         _region("small, similar", "linear_probe", small, similar)
         | {

@@ -22,7 +22,7 @@ from ..strategies.apply import apply, train
 from ..strategies.strategy import get_strategy
 from ..training.evaluate import predict
 from . import costs, inside, measure
-from .assets import CourseWidget, join_scripts, join_styles
+from .assets import CourseWidget, join_scripts, join_styles, picture_file
 from .sync import follow_quickly
 from .trainer import Trainer
 
@@ -42,7 +42,6 @@ PLANS = (
     ("Everything", "finetune_all", "fine-tuning", {"head_epochs": 15, "epochs": 8}),
     ("From nothing", "scratch", "training from scratch", {"epochs": 30, "batch_size": 8}),
 )
-LARGEST_FILE = 25_000_000
 
 
 class Classroom(CourseWidget):
@@ -173,11 +172,8 @@ class Classroom(CourseWidget):
         if content.get("do") in actions:
             actions[content["do"]]()
         elif content.get("do") == "picture":
-            name, data = str(content.get("name", "picture")), bytes(buffers[0]) if buffers else b""
             try:
-                if len(data) > LARGEST_FILE:
-                    raise CourseError(f"{name} is larger than {LARGEST_FILE // 10**6} MB")
-                self.ask(data, name)
+                self.ask(*picture_file(content, buffers))
             except CourseError as error:
                 self.message = str(error)
 

@@ -42,8 +42,6 @@ class FreezeExplorer(CourseWidget):
         What the Train button trains on: an `ImageSplits`, or a function of (name of the data set,
         pictures per class) that returns one. None: the data set that is chosen in the widget, where
         it needs no download.
-    classes
-        Number of outputs shown for a `Backbone` (None: the data's, else 3).
     dataset, per_class
         Data set and size whose measured accuracies are shown first (None: the data's).
     size
@@ -51,9 +49,6 @@ class FreezeExplorer(CourseWidget):
     epochs, seconds
         A run that the Train button starts ends with whichever is over first; the seconds count
         from the end of the first epoch.
-    datasets
-        Data sets to choose from where `data` is a function: dicts with name, title, classes (their
-        number) and sizes (pictures per class). None: those with measured results.
 
     Attributes
     ----------
@@ -86,13 +81,11 @@ class FreezeExplorer(CourseWidget):
         network: StagedNetwork,
         data: ImageSplits | Callable[[str, int], ImageSplits] | None = None,
         *,
-        classes: int | None = None,
         dataset: str | None = None,
         per_class: int | None = None,
         size: int | None = None,
         epochs: int = 15,
         seconds: float = 10.0,
-        datasets: Sequence[dict] | None = None,
     ):
         if not isinstance(network, StagedNetwork):
             raise ExplorerError(
@@ -104,7 +97,7 @@ class FreezeExplorer(CourseWidget):
         self._epochs, self._seconds = epochs, seconds
         self._followed: StagedNetwork | None = None
         self._writing, self._told = True, ""
-        self._outputs = classes or (len(splits.classes) if splits else 3)
+        self._outputs = len(splits.classes) if splits else 3
         self._pictures = splits
         self._trainer = Trainer(self._set_state)
         described = self._describe(network)
@@ -116,7 +109,7 @@ class FreezeExplorer(CourseWidget):
             network=described,
             choice=choice,
             measured=measured,
-            datasets=list(datasets or data_sets(measured, choice)),
+            datasets=data_sets(measured, choice),
             can_train=data is not None or choice["dataset"] in AT_HAND,
         )
         if isinstance(network, TransferModel):
@@ -148,7 +141,6 @@ class FreezeExplorer(CourseWidget):
 
         Its stages and its head stay: for a cut, hidden units or random weights, see `build`.
         """
-        choice = self.choice
         names = [stage["name"] for stage in self.network["stages"]]
         _check_model(model)
         if unknown := set(model.stage_names) - set(names):
@@ -156,7 +148,7 @@ class FreezeExplorer(CourseWidget):
                 f"the model has stages that are not shown: {', '.join(sorted(unknown))}; "
                 "explorer.observe(model) shows them"
             )
-        sync.write_frozen(model, choice)
+        self._freeze(model)
         self._follow(model)
         self.refresh()
         return model
@@ -172,7 +164,7 @@ class FreezeExplorer(CourseWidget):
         if classes is None:
             known: Any = self._followed or self._pictures
             classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
-        model = sync.build_model(*self._source, self.choice, classes, seed)
+        model = sync.build_model(self._source, self.choice, classes, seed)
         if name := costs.strategy_name(self.network, self.choice):
             # So that `tlcourse.train` goes by it; the model has only the stages that were kept.
             model.strategy = replace(self._strategies[name], cut=None, deleted=0)
@@ -229,10 +221,10 @@ class FreezeExplorer(CourseWidget):
             self.choice = {**self.choice, **kept, "kept": len(names)}
 
     def _describe(self, network: StagedNetwork) -> dict:
-        """Measure a network, and keep a copy of its stages for `build`."""
+        """Measure a network, and keep a copy of it for `build`."""
         images = self._pictures.train if self._pictures else None
         size = input_size(network, images, self._size)
-        self._source = (copy.deepcopy(network.stages), network.spec, network.weights)
+        self._source = copy.deepcopy(network)
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)
         described = measure.describe(network, size)
@@ -249,22 +241,16 @@ class FreezeExplorer(CourseWidget):
 
     @traitlets.observe("choice")
     def _write_model(self, _) -> None:
-        if self._followed is None:
-            self._count_classes()
         self.can_train = self._data is not None or self.choice["dataset"] in AT_HAND
         if self._followed is None or not self._writing:
             return
         try:
-            sync.write_frozen(self._followed, self.choice)
+            self._freeze(self._followed)
         except (CourseError, AttributeError) as error:
             self.message = f"The model could not be changed: {error}"
 
-    def _count_classes(self) -> None:
-        for chosen in self.datasets:
-            if chosen["name"] == self.choice["dataset"]:
-                classes = chosen.get("classes", self.network["classes"])
-                if classes != self.network["classes"]:
-                    self.network = {**self.network, "classes": classes}
+    def _freeze(self, model: StagedNetwork) -> None:
+        freezing.set_frozen(model, self.choice["frozen"], self.choice["adapting"])
 
     # ---- training
 

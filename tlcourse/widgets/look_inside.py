@@ -17,11 +17,10 @@ from ..networks.heads import TransferModel
 from ..networks.preprocess import input_size, size_as_trained
 from ..training.evaluate import predict
 from . import inside
-from .assets import CourseWidget, join_scripts, join_styles
+from .assets import CourseWidget, join_scripts, join_styles, picture_file
 from .still import draw_seen
 
-#: Largest file that is taken from the page, in bytes, and pictures kept at once.
-LARGEST_FILE = 25_000_000
+#: Pictures kept at once.
 PICTURES = 12
 
 
@@ -112,12 +111,8 @@ class LookInside(CourseWidget):
     def handle(self, content, buffers) -> None:
         if content.get("do") != "picture":
             return
-        name = str(content.get("name", "picture"))
-        data = bytes(buffers[0]) if buffers else b""
-        if len(data) > LARGEST_FILE:
-            self.message = f"{name} is larger than {LARGEST_FILE // 10**6} MB; make it smaller."
-            return
         try:
+            data, name = picture_file(content, buffers)
             self.add(decode_photo(data, name, at_least=512), name)
         except CourseError as error:
             self.message = str(error)

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..base.process import keep_freed_memory, pick_device
-from ..networks.backbones import StagedNetwork, as_maps
+from ..networks.backbones import StagedNetwork, as_maps, batch_norms
 from ..strategies.strategy import STRATEGIES, get_strategy
 
 #: Pictures in a batch whose time is taken, and how often, after one run that warms up.
@@ -52,7 +52,7 @@ def describe(network: StagedNetwork, size: int) -> dict:
             {
                 "name": name,
                 "parameters": sum(p.numel() for p in stage.parameters()),
-                "batch_norm": any(isinstance(m, _BatchNorm) for m in stage.modules()),
+                "batch_norm": bool(batch_norms(stage)),
                 "macs": _macs(copied, x),
                 "entry": _macs(copied, x, "to the input") - _macs(copied, x, "to the weights"),
                 "output": list(as_maps(y).shape[1:]),

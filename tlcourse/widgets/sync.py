@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..networks import freezing
-from ..networks.backbones import BackboneSpec, StagedNetwork
-from ..networks.heads import Head, TransferModel, output_channels
+from ..networks.backbones import StagedNetwork, batch_norms
+from ..networks.freezing import set_frozen
+from ..networks.heads import TransferModel, replace_head
 
 
 def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:
@@ -39,37 +36,24 @@ def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:
     return {"frozen": frozen, "adapting": adapting}, mixed
 
 
-def write_frozen(model: StagedNetwork, choice: dict) -> None:
-    """Freeze and thaw a model's stages as chosen; stages that it no longer has are passed over."""
-    for name in model.stage_names:
-        batch_norm = "adapt" if name in choice["adapting"] else "frozen"
-        change = freezing.freeze if name in choice["frozen"] else freezing.unfreeze
-        change(model, stages=[name], batch_norm=batch_norm)
-
-
 def build_model(
-    stages: nn.Sequential,
-    spec: BackboneSpec,
-    weights: str | None,
-    choice: dict,
-    classes: Sequence[str],
-    seed: int = 0,
+    network: StagedNetwork, choice: dict, classes: Sequence[str], seed: int = 0
 ) -> TransferModel:
-    """A model of its own as chosen: stages copied and cut, begun at random, a new head, frozen."""
-    kept = nn.Sequential(
-        copy.deepcopy(OrderedDict(list(stages.named_children())[: choice["kept"]]))
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if choice["start"] == "random":
-            for name, stage in kept.named_children():
+    """A model of its own as chosen: stages copied and cut, begun at random, a new head, frozen.
+
+    `tlcourse.apply` builds strategies. A choice need not be one: any stages may be frozen, also
+    above others that are trained.
+    """
+    last = network.stage_names[choice["kept"] - 1]
+    hidden = [choice["hidden"]] if choice["hidden"] else []
+    model = replace_head(network, classes, hidden=hidden, cut=last, seed=seed)
+    if choice["start"] == "random":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for name, stage in model.stages.named_children():
                 if name not in choice["frozen"]:
                     _begin_at_random(stage)
-        hidden = [choice["hidden"]] if choice["hidden"] else []
-        head = Head(output_channels(kept, spec), len(classes), hidden, tokens=spec.tokens)
-    head = head.to(next(kept.parameters()).device)
-    model = TransferModel(spec, kept, head, tuple(classes), weights)
-    write_frozen(model, choice)
+    set_frozen(model, choice["frozen"], choice["adapting"])
     return model
 
 
@@ -86,9 +70,8 @@ def follow_quickly(network: nn.Module) -> None:
     At the usual momentum, 0.1, they would still be half of what they began with after seven, and a
     network that has learnt would be judged as if it had not.
     """
-    for layer in network.modules():
-        if isinstance(layer, _BatchNorm):
-            layer.momentum = 0.3
+    for layer in batch_norms(network):
+        layer.momentum = 0.3
 
 
 def after_each_cell(refresh: Callable[[], None]) -> None:

@@ -7,12 +7,12 @@ from PIL import Image
 from ..base.pictures import data_uri
 from ..data.drawn.pets import CLASSES, draw_pet
 
-SIDE = 192
+SIDE, PER_CLASS, TRIES = 192, 8, 6
 PLACES = (3, 8)
 """Seeds of the two places of the trap."""
 
 
-def examples(per_class: int = 8, tries: int = 6) -> dict:
+def examples() -> dict:
     """Sets of drawn pets, ready for JSON, by name: `pets` and `backgrounds`.
 
     In `backgrounds` each class stands in a place of its own; the pictures to ask about have the
@@ -24,15 +24,14 @@ def examples(per_class: int = 8, tries: int = 6) -> dict:
         Of each set `about`, `classes` (pictures by class) and `ask` (dicts of `name`, `picture`);
         pictures are JPEG files in base64.
     """
-    new = per_class + 1
     return {
         "pets": {
             "about": "Trained. Ask about the pictures below, show it your own, or break it.",
             "classes": {
-                name: [_jpeg(draw_pet(label, i, size=SIDE)) for i in range(per_class)]
+                name: [_jpeg(draw_pet(label, i, size=SIDE)) for i in range(PER_CLASS)]
                 for label, name in enumerate(CLASSES)
             },
-            "ask": [_ask(i % 3, new + i // 3) for i in range(tries)],
+            "ask": [_ask(i % 3, PER_CLASS + 1 + i // 3) for i in range(TRIES)],
         },
         "backgrounds": {
             "about": "Trained: each pet always sat in the same place. The pictures to ask about "
@@ -40,11 +39,11 @@ def examples(per_class: int = 8, tries: int = 6) -> dict:
             "classes": {
                 CLASSES[label]: [
                     _jpeg(draw_pet(label, i, size=SIDE, place=PLACES[label]))
-                    for i in range(per_class)
+                    for i in range(PER_CLASS)
                 ]
                 for label in (0, 1)
             },
-            "ask": [_ask(i % 2, new + i // 2, PLACES[1 - i % 2]) for i in range(tries)],
+            "ask": [_ask(i % 2, PER_CLASS + 1 + i // 2, PLACES[1 - i % 2]) for i in range(TRIES)],
         },
     }
 
