@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from .style import MARKERS, PALETTE, PlotError, in_style, shorten
+from .style import MARKERS, PALETTE, PlotError, in_style, shorten, text_on
 
 
 @in_style
@@ -77,7 +77,7 @@ def confusion_matrix(evaluation) -> Figure:
     drawn = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     if len(names) <= 20:
         for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if share[row, column] > 0.55 else "black"
+            colour = text_on(drawn.to_rgba(share[row, column]))
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     rotation = 90 if len(names) > 6 or max(map(len, names)) > 9 else 0
     axes.set_xticks(range(len(names)), names, rotation=rotation, parse_math=False)
