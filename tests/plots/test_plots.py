@@ -306,6 +306,13 @@ def test_heat_map_shows_means_blanks_and_the_best_of_each_column():
     assert frames == [(0, 0), (1, 1)]
 
 
+def test_a_rival_keeps_its_colour():
+    given = {"b": plots.PALETTE[3]}
+    axes = plots.spread({"a": [0.5], "b": [0.6]}, colours=given).axes[0]
+    dots = [line.get_color() for line in axes.lines if line.get_marker() == "o"]
+    assert dots == [plots.PALETTE[0], plots.PALETTE[3]]
+
+
 def test_numbers_are_legible_on_every_colour():
     for name in ("cividis", "Blues"):
         for colour in matplotlib.colormaps[name](np.linspace(0, 1, 101))[:, :3]:

@@ -280,8 +280,7 @@ def recommend(
     if per_class < LARGE:
         how = ["different from"] * (similarity < SIMILAR)
         how += [f"smaller ({size} pixels) than"] * (size < OWN_SIZE)
-        why = f"the pictures are {' and '.join(how)} those it was trained on: "
-        why += "its features have to adapt"
+        why = f"the pictures are {' and '.join(how)} those it was trained on: it has to adapt"
     return TRAINED[-1], (f"{probe}; {why}. Head first, batch norm still, low rates.",)
 
 

@@ -65,10 +65,9 @@ class Decide(ipywidgets.VBox):
             )
             choice.observe(self._count, "value")
             self._choices[name] = choice
-            text = "<b>{}</b> · {}<br><small>{}</small>"
-            caption = ipywidgets.HTML(
-                text.format(*map(html.escape, (given, why, name))), layout=choice.layout
-            )
+            words = map(html.escape, (given, why, name))
+            text = "<b>{}</b> · {}<br><small>{}</small>".format(*words)
+            caption = ipywidgets.HTML(text, layout=choice.layout)
             picture = ipywidgets.Image(value=_thumbnail(images.image(row, at_least=SIDE)))
             cards.append(ipywidgets.VBox([picture, caption, choice]))
         self._told = ipywidgets.HTML()
