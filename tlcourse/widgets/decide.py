@@ -66,7 +66,7 @@ class Decide(ipywidgets.VBox):
             choice.observe(self._count, "value")
             self._choices[name] = choice
             words = map(html.escape, (given, why, name))
-            text = "<b>{}</b> · {}<br><small>{}</small>".format(*words)
+            text = "<b>{}</b><br>{}<br><small>{}</small>".format(*words)
             caption = ipywidgets.HTML(text, layout=choice.layout)
             picture = ipywidgets.Image(value=_thumbnail(images.image(row, at_least=SIDE)))
             cards.append(ipywidgets.VBox([picture, caption, choice]))
