@@ -13,7 +13,7 @@ from importlinter import cli
 LEARNERS_PATH = ("base", "data", "networks", "activations", "training", "strategies")
 LONGEST = 350
 # What was longer when the count began. These may only shrink; take out what has become short.
-LONGER = {"advice/advise.py": 359}
+LONGER = {"advice/advise.py": 356}
 
 
 @pytest.fixture(scope="module")

@@ -228,6 +228,16 @@ def test_the_rule(changed, strategy):
     tl.get_strategy(found, tl.load_backbone(weights=None))
 
 
+def test_only_the_reasons_that_apply_are_given():
+    small = recommend(**RULE | {"size": 96})[1][0]
+    assert "the pictures are smaller (96 pixels) than those it was trained on" in small
+    assert "different" not in small
+    both = recommend(**RULE | {"size": 96, "similarity": 0.1})[1][0]
+    assert "the pictures are different from and smaller (96 pixels) than those it was" in both
+    large = recommend(**RULE | {"similarity": 0.1})[1][0]
+    assert "different from those it was trained on" in large and "pixels" not in large
+
+
 def test_options_have_prices_that_grow_with_what_is_trained(pets):
     frozen, some, everything = pets.options
     assert [frozen.strategy[:6], some.strategy, everything.strategy][1:] == [

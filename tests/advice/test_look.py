@@ -1,7 +1,10 @@
 """Wrong labels, bursts and strangers are found where they were put."""
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageEnhance
 
 import tlcourse as tl
@@ -15,6 +18,8 @@ from tlcourse.advice.look import (
 )
 from tlcourse.advice.probe import ProbeError
 from tlcourse.data.sets import ImageSet
+
+looking = sys.modules[look.__module__]
 
 
 def two_clouds(count=200, seed=0):
@@ -81,6 +86,25 @@ class Listed:
 
     def digest(self, row):
         return f"{hash(self.pictures[row].tobytes()) & (2**256 - 1):064x}"
+
+
+def test_shots_of_a_session_with_a_wrong_label_do_not_vouch_for_one_another(monkeypatch):
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 3)
+    true = groups % 2
+    rows = rng.normal(size=(40, 200))[groups] + 0.5 * true[:, None]
+    rows += 0.3 * rng.normal(size=rows.shape)
+    wrong = np.isin(groups, (4, 9, 17))
+    labels = np.where(wrong, 1 - true, true)
+    pictures = [Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)) for _ in rows]
+    monkeypatch.setattr(looking, "cache_activations", lambda *_, **__: torch.tensor(rows))
+    found = {}
+    for given in (groups, None):
+        images = ImageSet(("a", "b"), labels, Listed(pictures), groups=given)
+        suspects = looking.look(images, progress=False).suspects
+        assert len(suspects) <= max(10, looking.MOST * len(rows))
+        found[given is None] = sum(wrong[one.row] for one in suspects)
+    assert found[False] == 9 > found[True], found
 
 
 def test_a_burst_among_pets_and_too_few_pictures():

@@ -30,6 +30,17 @@ def test_decisions_about_some_pictures(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_stray_picture_beside_class_folders_does_not_make_the_table_the_only_source(tmp_path):
+    fill(tmp_path / "pets", {"cat": 6, "dog": 6})
+    paint(tmp_path / "pets" / "cover.png", 99)
+    table = tmp_path / "decisions.csv"
+    table.write_text("file,label\ncat/000.png,dog\ncat/001.png,cat\ndog/001.png,\n", "utf-8")
+    with pytest.warns(UserWarning, match="cover.png: is a picture outside the class folders"):
+        data = load_dataset(tmp_path / "pets", labels=table)
+    found = labels_of(data)
+    assert len(found) == 11 and found["cat/000.png"] == "dog" and found["cat/002.png"] == "cat"
+
+
 def test_labels_from_a_table_alone(tmp_path):
     rows = ["File,Label"]
     for i in range(8):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -548,6 +549,15 @@ def test_expect_truth():
 def test_expect_type_names_what_it_asked_for():
     with pytest.raises(NotYet, match="list or tuple"):
         expect_type("ab", (list, tuple), "the sizes")
+
+
+def test_expect_type_speaks_of_texts_and_dicts():
+    with pytest.raises(NotYet, match="should be a text, but it is the number 3"):
+        expect_type(3, str)
+    with pytest.raises(NotYet, match="should be a dict, but it is a list of 1"):
+        expect_type([1], Mapping)
+    assert describe({"stem": 1 / 3, "stage1": 2}) == "a dict of 2: {'stem': 0.333, 'stage1': 2}"
+    assert describe({"stem": object()}) == "a dict of 1"
 
 
 def test_expect_trained_says_when_a_part_is_gone():

@@ -16,6 +16,7 @@ from PIL import Image
 
 from tlcourse import plots
 from tlcourse.networks.freezing import ParameterCount
+from tlcourse.plots.style import text_on
 from tlcourse.training.evaluate import Evaluation
 
 
@@ -303,6 +304,22 @@ def test_heat_map_shows_means_blanks_and_the_best_of_each_column():
     ]  # fmt: skip
     frames = [(round(p.get_x() + 0.47), round(p.get_y() + 0.45)) for p in axes.patches]
     assert frames == [(0, 0), (1, 1)]
+
+
+def test_a_rival_keeps_its_colour():
+    given = {"b": plots.PALETTE[3]}
+    axes = plots.spread({"a": [0.5], "b": [0.6]}, colours=given).axes[0]
+    dots = [line.get_color() for line in axes.lines if line.get_marker() == "o"]
+    assert dots == [plots.PALETTE[0], plots.PALETTE[3]]
+
+
+def test_numbers_are_legible_on_every_colour():
+    for name in ("cividis", "Blues"):
+        for colour in matplotlib.colormaps[name](np.linspace(0, 1, 101))[:, :3]:
+            parts = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+            light = parts @ (0.2126, 0.7152, 0.0722)
+            black = text_on(colour) == "black"
+            assert ((light + 0.05) / 0.05 if black else 1.05 / (light + 0.05)) >= 4.5, colour
 
 
 def test_depth_curves_draw_equal_seeds_whose_mean_is_off_by_rounding():

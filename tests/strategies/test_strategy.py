@@ -156,6 +156,9 @@ def test_every_strategy_is_a_sentence_of_its_own(lite0):
     assert "256 hidden units" in sentences["hidden_2"]
     assert "up to stage3" in sentences["cut_stage3"]
     assert "none of their weights" in sentences["random_frozen"]
+    assert "first, alone" in sentences["last_2"] and "first" not in sentences["random_frozen"]
+    words = [len(part.split()) for text in sentences.values() for part in text.split(". ")]
+    assert max(words) <= 25, "several short sentences"
 
 
 def test_a_strategy_is_a_value(lite0):

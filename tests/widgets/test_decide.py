@@ -1,5 +1,7 @@
 """Decisions in a notebook: all choices are there, the table is applied, and no file is touched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,6 +37,10 @@ def test_decisions_become_a_table_that_is_applied(folder, found, tmp_path):
     assert list(decide._choices) == names, "each picture once, the labels to doubt first"
     assert decide.decisions == {}
     first, second, third = decide._choices.values()
+    assert [choice.index for choice in decide._choices.values()] == [0, 0, 0], "none starts blank"
+    first.value = "red"
+    first.index = 0
+    assert (first.label, first.index, decide.decisions) == ("undecided", 0, {}), "one can go back"
     assert [text for text, _ in first.options][:3] == [
         "undecided",
         "keep: blue <b>",
@@ -59,7 +65,13 @@ def test_decisions_become_a_table_that_is_applied(folder, found, tmp_path):
 
 def test_names_are_text_and_not_markup(found):
     caption = Decide(found).children[1].children[0].children[1].value
-    assert "blue &lt;b&gt;" in caption
+    assert "blue &lt;b&gt;" in caption and "label to doubt: looks like red" in caption
+
+
+def test_a_group_is_never_cut(found):
+    whole = replace(found, suspects=(), groups=((0, 1, 2), (3, 4)), outliers=(5, 6))
+    shown = [len(Decide(whole, most=most)._choices) for most in range(8)]
+    assert shown == [0, 3, 3, 3, 5, 5, 6, 7]
 
 
 def test_the_first_are_shown_and_the_rest_are_told_of(found):

@@ -254,7 +254,7 @@ def recommend(
     accuracy: float,
     size: int,
 ) -> tuple[str, tuple[str, ...]]:
-    """Turn what was measured into a strategy: the whole rule of thumb, with its reasons.
+    """Turn what was measured into a strategy and its reasons: the whole rule of thumb.
 
     Parameters
     ----------
@@ -266,11 +266,6 @@ def recommend(
         All stages of the network, in order.
     size
         Side of the pictures in pixels.
-
-    Returns
-    -------
-    strategy : str
-    reasons : tuple of str
     """
     frozen = frozen_at(stage, stages)
     probe = f"A frozen network cut after {stage} names {accuracy:.0%} of left-out pictures rightly"
@@ -281,9 +276,11 @@ def recommend(
             f"{probe}; the pictures are similar to those it was trained on, shown at its own size, "
             f"and {per_class} per class are few: fine-tuning gains a point or two at most.",
         )
-    why = "few pictures, or different ones, or small ones: its features have to adapt"
-    if per_class >= LARGE:
-        why = f"{per_class} pictures per class are enough to adapt its features"
+    why = f"{per_class} pictures per class are enough to adapt its features"
+    if per_class < LARGE:
+        how = ["different from"] * (similarity < SIMILAR)
+        how += [f"smaller ({size} pixels) than"] * (size < OWN_SIZE)
+        why = f"the pictures are {' and '.join(how)} those it was trained on: it has to adapt"
     return TRAINED[-1], (f"{probe}; {why}. Head first, batch norm still, low rates.",)
 
 

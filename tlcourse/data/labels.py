@@ -82,11 +82,12 @@ def write_labels(
 def label_records(records: Records, path: str | os.PathLike) -> None:
     """Give the pictures of a folder the labels of a table, see `read_labels`.
 
-    Where pictures stand in the folder itself, the table alone says what has which label, and what
-    it does not name is left out. Otherwise the folders are the classes, and the table changes some.
+    Where pictures stand outside class folders, and there are not two of those, the table alone says
+    what has which label, and what it does not name is left out. Otherwise the folders are the
+    classes, and the table changes some.
     """
     labels = read_labels(path)
-    if any(p.path and p.path.parent == records.folder for p in _loose(records)):
+    if _loose(records) and len({photo.label for photo in records.photos}) < 2:
         _take_all(records, labels)
     known = {shown(photo.path): photo for photo in records.photos}
     for name in sorted(set(labels) - set(known)):

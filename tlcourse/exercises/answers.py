@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _LONGEST = 60  # characters of an answer that a message quotes
+_WORDS = {Mapping: "a dict", dict: "a dict", str: "a text"}
 
 
 class NotYet(Exception):
@@ -46,6 +47,9 @@ def describe(value: Any) -> str:
             value, (list, tuple)
         ):
             text += f": {_clip(repr(value))}"
+        elif isinstance(value, dict) and _plain_numbers(value):
+            pairs = ", ".join(f"{key!r}: {number:.3g}" for key, number in value.items())
+            text += f": {_clip(f'{{{pairs}}}')}"
         return text
     if callable(value) and hasattr(value, "__name__"):
         article = "the class" if isinstance(value, type) else "the function"
@@ -56,6 +60,11 @@ def describe(value: Any) -> str:
         return f"an object of type {kind}"
     name = {"ndarray": "an array", "Tensor": "a tensor"}.get(kind, f"a {kind}")
     return f"{name} of shape {shape}"
+
+
+def _plain_numbers(value: dict) -> bool:
+    numbers = all(isinstance(v, (int, float)) for v in value.values())
+    return numbers and all(isinstance(k, (int, float, str)) for k in value)
 
 
 def _clip(text: str) -> str:
@@ -89,8 +98,9 @@ def expect_type(value: Any, kind: type | tuple[type, ...], name: str = "the answ
     """Return `value`, or raise :class:`NotYet` naming what was got where `kind` was asked."""
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        asked = " or ".join(k.__name__ for k in kinds)
-        raise NotYet(f"{_capital(name)} should be of type {asked}, but it is {describe(value)}.")
+        asked = " or ".join(_WORDS.get(k, k.__name__) for k in kinds)
+        asked = asked if kinds[0] in _WORDS else f"of type {asked}"
+        raise NotYet(f"{_capital(name)} should be {asked}, but it is {describe(value)}.")
     return value
 
 

@@ -55,7 +55,8 @@ def pair_is_fair(answer: Any) -> str | None:
     others = call(function, "fair_pair", backbone, classes, 4)
     for model, other, part in ((first, others[0], "head"), (second, others[1], "stages")):
         if not moved(getattr(model, part), tensors(getattr(other, part))):
-            return f"With another seed, the {part} of the two begin as before."
+            what = "both heads start" if part == "head" else "the rival's stages start"
+            return f"With another seed, {what} the same: did you pass `seed` on?"
     return _drift(first, second)
 
 

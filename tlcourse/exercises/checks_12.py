@@ -30,10 +30,12 @@ from tlcourse.exercises.networks import (
 
 def _albums():
     """Labels and sessions of pictures, and the share that is to be tested on."""
-    for seed, share in ((0, 0.3), (1, 0.25), (2, 0.5)):
+    for seed, share in ((0, 0.3), (1, 0.25), (2, 0.5), (3, 0.5), (4, 0.5)):
         rng = np.random.default_rng(seed)
         sizes = rng.integers(2, 9, 36)
         kinds = np.tile([0, 1, 2], 12)
+        if seed > 2:  # a rare class, of two sessions
+            kinds, sizes[:2] = np.where(np.arange(36) < 2, 2, kinds % 2), 5
         order = rng.permutation(int(sizes.sum()))
         names = np.array([f"walk {i}" for i in rng.permutation(36)])
         yield np.repeat(kinds, sizes)[order], np.repeat(names, sizes)[order], share
@@ -83,14 +85,16 @@ def _badly_split(train, test, labels, sessions, share):
     if len(both) < number:
         return f"{number - len(both)} of {number} pictures are on neither side."
     if shared := sorted(set(sessions[train]) & set(sessions[test])):
-        return f"Pictures of {len(shared)} sessions are on both sides: first, {shared[0]!r}."
+        return f"Pictures of {len(shared)} sessions are on both sides: first, {str(shared[0])!r}."
     for label in np.unique(labels):
         if label not in labels[train] or label not in labels[test]:
             return f"Class {label} is on one side only."
     part = len(test) / number
     if abs(part - share) > 0.12:
+        swapped = " Did you return the test first?" if abs(1 - part - share) <= 0.12 else ""
         return (
             f"{part:.0%} of the pictures are on the test side, where about {share:.0%} were asked."
+            + swapped
         )
     return None
 
@@ -132,7 +136,7 @@ def comes_back_the_same(save: Any, load: Any) -> str | None:
 
 def fools_the_model(answer: Any) -> str | None:
     function = expect_function(answer, "fool")
-    turned = total = 0
+    turned, total, way = 0, 0, 0.0
     for seed in (1, 2, 3):
         model, x = small_model(seed).eval(), noise(12, seed)
         with torch.no_grad():
@@ -157,9 +161,15 @@ def fools_the_model(answer: Any) -> str | None:
         far = float((found.detach() - x).abs().max())
         if far > 0.4 * 1.001:
             return f"A value is changed by {far:.3g}, where at most 0.4 was allowed."
+        way += float((found.detach() - x).abs().mean()) / 0.4 / 3
         with torch.no_grad():
             turned += int((own(found.detach()).argmax(1) != y).sum())
         total += len(x)
+    if turned < 0.7 * total and way < 0.5:
+        return (
+            f"{turned} of {total} pictures are named otherwise now. The change is too small: let "
+            "each value go the whole way, by the sign."
+        )
     if turned < 0.7 * total:
         return (
             f"{turned} of {total} pictures are named otherwise now. The direction matters: which "

@@ -35,7 +35,7 @@ def margin_is_kept(answer: Any) -> str | None:
         lambda p, m: math.ceil(_exact(p, m)),
         read=lambda value, name: expect_number(value, name, low=0),
         slips=[
-            (_exact, "That many pictures there cannot be. Which whole number is enough?"),
+            (_exact, "You can't have part of a picture: round up."),
             (
                 lambda p, m: int(_exact(p, m)),
                 "With so many, the interval is still a little too wide.",
@@ -47,7 +47,7 @@ def margin_is_kept(answer: Any) -> str | None:
             ),
             (
                 lambda p, m: math.ceil(_exact(p, m) / 1.96),
-                "The 1.96 stands beside the root: squared with it.",
+                "You squared the root, but not the 1.96 before it.",
             ),
             (lambda p, m: math.ceil(_exact(p, m)) + 1, "One less would do."),
             (lambda p, m: math.ceil(_exact(0.5, m)), "The accuracy has no part in it."),

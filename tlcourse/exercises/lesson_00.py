@@ -273,7 +273,7 @@ def _still_features(pixels):
 
 
 q4 = Exercise(
-    title="Three pets and no other",
+    title="A third pet",
     question=(
         "Build `my_model` for a household with three pets: four classes, one of them 'neither', "
         "on the `backbone` of this lesson, with everything frozen but the head. Do not train it."

@@ -137,8 +137,8 @@ def rates_of(stages, top, decay):
 
 def _cached(under_last_3: Any, under_gradual: Any) -> str | None:
     options = ("none", *STAGES)
-    first = expect_choice(under_last_3, options, "under_last_3")
-    second = expect_choice(under_gradual, options, "under_gradual")
+    first = expect_choice(under_last_3, options, "`under_last_3`")
+    second = expect_choice(under_gradual, options, "`under_gradual`")
     if first == "none":
         return (
             "Under last_3 most stages stay frozen, and what is frozen from the stem on is cached."

@@ -149,8 +149,8 @@ q6 = Exercise(
     "seed gives another split.",
     hints=[
         "Draw sessions, not pictures; then take all pictures of the sessions that were drawn.",
-        "Go class by class, so that each one is on both sides. scikit-learn has it ready, too: "
-        "`StratifiedGroupKFold`, `GroupShuffleSplit`.",
+        "Go class by class, so that each one is on both sides, the rare ones, too. scikit-learn's "
+        "`StratifiedGroupKFold` heeds classes and sessions, `GroupShuffleSplit` sessions alone.",
     ],
     solution="""
 def split(labels, sessions, share, seed):

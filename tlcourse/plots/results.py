@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator, PercentFormatter
 
-from .style import MARKERS, PALETTE, PlotError, in_style
+from .style import MARKERS, PALETTE, PlotError, in_style, text_on
 
 
 def _named(values) -> dict:
@@ -58,7 +58,7 @@ def heat_map(
     low = np.nanmin(means) if np.isfinite(means).any() else 0
     drawn = axes.imshow(means, cmap="cividis", vmin=low, vmax=1, aspect="auto")
     for (row, column), key in zip(np.ndindex(means.shape), _pairs(down, across), strict=True):
-        _write_cell(axes, row, column, cells.get(key), (means[row, column] - low) / (1 - low or 1))
+        _write_cell(axes, row, column, cells.get(key), drawn.to_rgba(means[row, column]))
     for column, values in enumerate(means.T):
         if np.isfinite(values).sum() > 1:
             best = int(np.nanargmax(values))
@@ -81,14 +81,13 @@ def _pairs(down, across):
     return [(row, column) for row in down for column in across]
 
 
-def _write_cell(axes, row, column, cell, brightness) -> None:
+def _write_cell(axes, row, column, cell, background) -> None:
     centred = {"ha": "center", "va": "center"}
     if cell is None:
         axes.text(column, row, "not\nmeasured", color="#777777", fontsize=7, **centred)
         return
-    colour = "black" if brightness > 0.55 else "white"
     text = f"{cell['mean']:.3f}\nn = {cell['n']}"
-    axes.text(column, row, text, color=colour, fontsize=8, **centred)
+    axes.text(column, row, text, color=text_on(background), fontsize=8, **centred)
 
 
 @in_style

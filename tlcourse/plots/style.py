@@ -11,6 +11,7 @@ from html import escape
 import matplotlib
 import matplotlib.font_manager
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -164,6 +165,12 @@ def thumbnail(image, longest: int = _THUMBNAIL) -> np.ndarray:
     if max(image.size) > longest:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image)
+
+
+def text_on(colour) -> str:
+    """Black or white, whichever has the higher contrast on a colour."""
+    luminance = np.dot(np.power(to_rgb(colour), 2.2), (0.2126, 0.7152, 0.0722))
+    return "black" if luminance > 0.18 else "white"
 
 
 def shorten(text: str, longest: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from .style import MARKERS, PALETTE, PlotError, in_style, shorten
+from .style import MARKERS, PALETTE, PlotError, in_style, shorten, text_on
 
 
 @in_style
@@ -77,7 +77,7 @@ def confusion_matrix(evaluation) -> Figure:
     drawn = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     if len(names) <= 20:
         for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if share[row, column] > 0.55 else "black"
+            colour = text_on(drawn.to_rgba(share[row, column]))
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     rotation = 90 if len(names) > 6 or max(map(len, names)) > 9 else 0
     axes.set_xticks(range(len(names)), names, rotation=rotation, parse_math=False)
@@ -120,7 +120,9 @@ def reliability_diagram(bins: Sequence[tuple[float, float, int]]) -> Figure:
 
 
 @in_style
-def spread(results: Mapping[str, Sequence[float]], *, measure: str = "accuracy") -> Figure:
+def spread(
+    results: Mapping, *, measure: str = "accuracy", colours: Mapping | None = None
+) -> Figure:
     """Draw the results of repeated runs: a dot for each seed, a bar at the mean, and the numbers.
 
     Parameters
@@ -129,6 +131,8 @@ def spread(results: Mapping[str, Sequence[float]], *, measure: str = "accuracy")
         Accuracies in [0, 1], one a seed, by the name of what was compared.
     measure : str
         Name of the axis.
+    colours : mapping of str to str, optional
+        By name; else they follow the order.
     """
     if not results:
         raise PlotError("no results to draw")
@@ -138,23 +142,22 @@ def spread(results: Mapping[str, Sequence[float]], *, measure: str = "accuracy")
             raise PlotError(f"{name!r}: a list of accuracies, one a seed, is needed; got {values}")
     figure = Figure(figsize=(7, 0.8 + 0.5 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    for row, values in enumerate(rows.values()):
+    for row, (name, values) in enumerate(rows.items()):
+        colour = (colours or {}).get(name, PALETTE[row % 6])
         # Dots that fall on one spot are moved apart up and down, the same way in every run.
         shift = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(1)
-        axes.plot(values, row + shift, "o", color=PALETTE[row % 6], alpha=0.75, markersize=5)
+        axes.plot(values, row + shift, "o", color=colour, alpha=0.75, markersize=5)
         mean = values.mean()
         axes.plot([mean, mean], [row - 0.32, row + 0.32], color="black", linewidth=2)
         low, high = values.min(), values.max()
         text = f"{mean:.3f}" + (f"  ({low:.3f} to {high:.3f})" if len(values) > 1 else "")
-        place = axes.get_yaxis_transform()
-        axes.text(1.02, row, text, transform=place, va="center", fontsize=9)
+        axes.text(1.02, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [shorten(str(name), 34) for name in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     numbers = sorted({len(values) for values in rows.values()})
     seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    axes.set_xlabel(
-        f"{measure} (a dot: one of {seeds} seeds; black: the mean; right: mean and range)"
-    )
+    dots = f"(a dot: one of {seeds} seeds; black: the mean; right: mean and range)"
+    axes.set_xlabel(f"{measure} {dots}")
     return figure

@@ -8,6 +8,7 @@ course compares is such a value; `tlcourse.strategies.apply` walks it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -183,8 +184,8 @@ class Strategy:
         return [*rows, ("head", "new", sum(p.numel() for p in head.parameters()))]
 
     def __str__(self) -> str:
-        """The strategy in a sentence."""
-        return f"{self._body()}; {self._on_top()}{self._manner()}."
+        """The strategy in a few short sentences."""
+        return ". ".join((self._body(), self._on_top(), *self._manner())) + "."
 
     def _body(self) -> str:
         if self.cut is not None:
@@ -209,29 +210,27 @@ class Strategy:
             units = " and ".join(str(units) for units in self.hidden)
             new = f"{units} hidden units of your own and a new softmax"
         if self.trained == 0:
-            return f"train {new} on top"
+            return f"Train {new} on top"
         which = "every stage" if self.trained == ALL else "what is not frozen"
         start = ""
         if self.reinitialised == 0:
             start = ", from pretrained weights,"
         elif self.reinitialised == self.trained != ALL:
             start = ", from random weights,"
-        return f"train {which}{start} together with {new}"
+        return f"Train {which}{start} together with {new}"
 
-    def _manner(self) -> str:
-        manner = ""
+    def _manner(self) -> Iterator[str]:
+        thaws = self.trained not in (0, self.reinitialised)  # pretrained stages are trained
+        if thaws and self.probe_first:
+            yield "The new part is trained first, alone"
         if self.lr_decay != 1:
-            manner += f", each stage at {self.lr_decay:g} times the learning rate of the next"
+            yield f"Each stage learns at {self.lr_decay:g} times the rate of the next"
         if self.gradual:
-            manner += ", thawing one stage after the other, the last first"
-        if self.trained != self.reinitialised:  # pretrained stages are trained
-            if self.probe_first:
-                manner += ", after training the new part alone on the frozen stages"
-            if self.batch_norm == "frozen":
-                manner += ", with the statistics of batch norm left as they were"
+            yield "The stages thaw one after the other, the last first"
+        if thaws and self.batch_norm == "frozen":
+            yield "The statistics of batch norm stay as they were"
         if self.augment:
-            manner += ", on randomly cropped and mirrored copies of the pictures"
-        return manner
+            yield "It sees randomly cropped and mirrored copies of the pictures"
 
 
 def _last_stages(count: int | str) -> str:

@@ -31,7 +31,7 @@ class Decide(ipywidgets.VBox):
     found
         What `tlcourse.look` returned.
     most
-        How many pictures to show.
+        How many pictures to show; a group of near-duplicates is shown whole.
 
     Attributes
     ----------
@@ -41,33 +41,33 @@ class Decide(ipywidgets.VBox):
 
     def __init__(self, found: Findings, most: int = MOST):
         images, likely = found.images, {one.row: one.likely for one in found.suspects}
-        about = dict.fromkeys(likely, "label to doubt")
+        about = {row: f"label to doubt: looks like {one}" for row, one in likely.items()}
         for number, group in enumerate(found.groups, 1):
             for row in group:
-                about.setdefault(row, f"near-duplicate, group {number}")
+                about.setdefault(row, f"near-duplicate {number}")
         for row in found.outliers:
             about.setdefault(row, "outlier")
         self._choices: dict[str, ipywidgets.Dropdown] = {}
         self._written: Path | None = None
-        cards = []
+        cards, whys = [], list(about.values())
+        while 0 < most < len(whys) and "near-" in whys[most] and whys[most] == whys[most - 1]:
+            most += 1
         for row, why in list(about.items())[:most]:
             given = images.classes[images.labels[row]]
             name, first = images.name(row), [likely[row]] if row in likely else []
             others = [one for one in images.classes if one not in (given, *first)]
-            texts = {UNDECIDED: None, f"keep: {given}": given}
+            texts = {UNDECIDED: ..., f"keep: {given}": given}
             texts |= {f"change to: {one}": one for one in (*first, *others)} | {SET_ASIDE: ""}
             choice = ipywidgets.Dropdown(
                 options=list(texts.items()),
-                description=f"Decision about {name}",
-                style={"description_width": "0"},
+                tooltip=f"Decision about {name}",
                 layout={"width": f"{SIDE}px"},
             )
             choice.observe(self._count, "value")
             self._choices[name] = choice
-            caption = ipywidgets.HTML(
-                f"<b>{html.escape(given)}</b> · {why}<br><small>{html.escape(name)}</small>",
-                layout={"width": f"{SIDE}px"},
-            )
+            words = map(html.escape, (given, why, name))
+            text = "<b>{}</b><br>{}<br><small>{}</small>".format(*words)
+            caption = ipywidgets.HTML(text, layout=choice.layout)
             picture = ipywidgets.Image(value=_thumbnail(images.image(row, at_least=SIDE)))
             cards.append(ipywidgets.VBox([picture, caption, choice]))
         self._told = ipywidgets.HTML()
@@ -80,7 +80,7 @@ class Decide(ipywidgets.VBox):
     @property
     def decisions(self) -> dict[str, str]:
         """Labels by picture: only of those that are decided."""
-        return {n: c.value for n, c in self._choices.items() if c.value is not None}
+        return {n: c.value for n, c in self._choices.items() if c.value is not ...}
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the decisions as a table that ``load_dataset(labels=…)`` applies.
