@@ -18,10 +18,10 @@ from ..base.errors import CourseError
 from ..base.process import check_time
 from ..base.progress import progress_bar
 from ..data.sets import ImageSet
-from ..data.sources import remembered
 from ..data.splits import clusters
 from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.zoo import load_backbone
+from .pictures import remembered
 
 MOST_PICTURES = 400
 MOST_PIXELS = 128

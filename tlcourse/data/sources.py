@@ -3,9 +3,7 @@
 A source gives for a row the picture, a name, a path and the digest of its content as it is now.
 """
 
-import copy
 import hashlib
-import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -111,49 +109,6 @@ class DigitSource(PixelSource):
     def pixels(self, row):
         small = Image.fromarray(np.round(digits()[0][row] * (255 / 16)).astype(np.uint8))
         return np.asarray(small.resize((self.size, self.size), Image.BICUBIC).convert("RGB"))
-
-
-class _Remembered:
-    def __init__(self, source, memory, most_pixels):
-        self.source, self.memory, self.most_pixels = source, memory, most_pixels
-
-    def path(self, row):
-        return self.source.path(row)
-
-    def name(self, row):
-        return self.source.name(row)
-
-    def digest(self, row):
-        name = self.name(row)
-        if name not in self.memory:
-            self.memory[name] = self.source.digest(row)
-        return self.memory[name]
-
-    def load(self, row, at_least=None):
-        name = self.name(row)
-        if (name, at_least) in self.memory:
-            return self.memory[name, at_least]
-        image, digest = self.source.load(row, at_least)
-        self.memory[name] = digest
-        if image.width * image.height <= self.most_pixels:
-            self.memory[name, at_least] = image, digest
-        return image, digest
-
-
-def remembered(images, memory=None, most_pixels=math.inf):
-    """Return the same pictures as an `ImageSet` that decodes or draws each only once.
-
-    Parameters
-    ----------
-    images : ImageSet
-    memory : dict, optional
-        Shared with other parts of the data set.
-    most_pixels : float
-        Larger pictures are read each time.
-    """
-    images = copy.copy(images)
-    images.source = _Remembered(images.source, {} if memory is None else memory, most_pixels)
-    return images
 
 
 @lru_cache(maxsize=1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..advice.pictures import remembered
 from ..base.errors import CourseError
 from ..data import splits
 from ..data.catalog import load_dataset
 from ..data.entries import DATASETS, Measured
 from ..data.sets import ImageSplits
-from ..data.sources import remembered
 from ..networks.zoo import DEFAULT_BACKBONE
 
 
