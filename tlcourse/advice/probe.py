@@ -21,6 +21,7 @@ from ..data.sets import ImageSet
 from ..data.splits import clusters
 from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.zoo import load_backbone
+from .pictures import remembered
 
 MOST_PICTURES = 400
 MOST_PIXELS = 128
@@ -34,27 +35,6 @@ _REPEATS = ((60, 4), (150, 2))
 _KEPT_PIXELS = 200_000  # of a picture, to hold at most 400 of them in 240 MB
 # On activations of unit variance, accuracy hardly depends on it between 0.1 and 10.
 _PENALTY = 1.0
-
-
-class _Kept:
-    """A source of pictures that decodes or draws each only once, as far as they are small."""
-
-    def __init__(self, source):
-        self.source, self.memory = source, {}
-
-    def __getattr__(self, name):
-        if name == "source":  # while it is unpickled
-            raise AttributeError(name)
-        return getattr(self.source, name)
-
-    def load(self, row, at_least=None):
-        """See `tlcourse.data.sets.ImageSet.load`."""
-        if (row, at_least) in self.memory:
-            return self.memory[row, at_least]
-        loaded = self.source.load(row, at_least)
-        if loaded[0].width * loaded[0].height <= _KEPT_PIXELS:
-            self.memory[row, at_least] = loaded
-        return loaded
 
 
 class ProbeError(CourseError, ValueError):
@@ -244,14 +224,7 @@ def measure(
     pretrained, plain = load_backbone(), load_backbone(weights=None)
     plan = [(pretrained, stage) for stage in probed_stages(pretrained)]
     plan += [(plain, stage) for stage in random_stages(plain)]
-    images = ImageSet(
-        images.classes,
-        images.labels,
-        _Kept(images.source),
-        images.rows,
-        groups=images.groups,
-        image_size=images.image_size,
-    )
+    images = remembered(images, most_pixels=_KEPT_PIXELS)
     size = pretrained.spec.preprocess.nearest(min(images.image_size or MOST_PIXELS, MOST_PIXELS))
     probes, few, recognised = [], [], 0.0
     parts = _parts(images.labels, seed)

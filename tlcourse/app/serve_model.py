@@ -7,7 +7,6 @@ and computed as by `tlcourse predict`, by as many threads as there are cores: mo
 from __future__ import annotations
 
 import asyncio
-import html
 import json
 import secrets
 import webbrowser
@@ -32,10 +31,10 @@ READ = 10 * LARGEST
 they have sent all."""
 _SCRIPTS = ("zip", "album", "camera", "bars", "shelf", "exported", "served_page")
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}?</title>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="favicon.svg"><link rel="stylesheet" href="page.css"></head>
-<body><main><h1>{title}?</h1><div id="model"></div>
+<body><main><h1>{title}</h1><div id="model"></div>
 <p>{notice} Pictures stay on this machine, and are not kept.</p></main>
 <script src="page.js"></script></body></html>
 """
@@ -158,12 +157,11 @@ class Predict(Json):
 def make_application(answerer: Answerer, token: str, port: int):
     """The page of a model, its parts, and what programs ask."""
     # The widgets need Jupyter's parts, which a machine without the extra `lab` lacks.
-    from ..portable.scripts import page_script
+    from ..portable.scripts import page_script, page_title
     from ..widgets.assets import join_styles
     from ..widgets.teach_here import STYLES
 
-    classes = answerer.model.classes
-    title = html.escape(" or ".join(classes[:3]) + (" …" if len(classes) > 3 else ""))
+    title = page_title(answerer.model.classes)
     notice = "It answers with one of its classes whatever it is shown."
     if answerer.not_sure:
         notice = f"It answers where a class has {answerer.not_sure:.0%} or more."

@@ -7,7 +7,7 @@ and returns the stages, names to lists of modules, and the classifier.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,19 @@ from .backbones import Parts
 
 def _classifier(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers)
+
+
+def from_torchvision(architecture: str, state: Mapping | None, **options) -> Any:
+    """A network of torchvision, uncut."""
+    net = torchvision.models.get_model(architecture, weights=None, **options)
+    if state is not None:
+        net.load_state_dict(state)
+    return net
+
+
+def numbered(groups: Iterable[list[nn.Module]]) -> dict[str, list[nn.Module]]:
+    """Stages by their usual names: stem, stage1, stage2 and so on."""
+    return {f"stage{i}" if i else "stem": group for i, group in enumerate(groups)}
 
 
 def lite(architecture: str, state: Mapping | None) -> Parts:
@@ -57,9 +70,7 @@ def _timm_names(state: Mapping, blocks_per_stage: list[int]) -> dict:
 
 def resnet(architecture: str, state: Mapping | None) -> Parts:
     """A ResNet of torchvision."""
-    net = getattr(torchvision.models, architecture)(weights=None)
-    if state is not None:
-        net.load_state_dict(state)
+    net = from_torchvision(architecture, state)
     stages = {"stem": [net.conv1, net.bn1, net.relu, net.maxpool]}
     stages |= {f"stage{i}": list(getattr(net, f"layer{i}")) for i in range(1, 5)}
     return stages, _classifier(net.fc)
@@ -67,11 +78,8 @@ def resnet(architecture: str, state: Mapping | None) -> Parts:
 
 def features(architecture: str, state: Mapping | None) -> Parts:
     """A network of torchvision that is one list of `features`."""
-    net = getattr(torchvision.models, architecture)(weights=None)
-    if state is not None:
-        net.load_state_dict(state)
-    names = ["stem", *(f"stage{i}" for i in range(1, len(net.features)))]
-    stages = {name: [module] for name, module in zip(names, net.features, strict=True)}
+    net = from_torchvision(architecture, state)
+    stages = numbered([module] for module in net.features)
     return stages, _classifier(*net.classifier)
 
 
@@ -79,11 +87,8 @@ def inception(architecture: str, state: Mapping | None) -> Parts:
     """Inception v3 of torchvision: a stage for each of its mixed blocks."""
     # The auxiliary classifier helped its training only; without `transform_input`, pictures are
     # normalised once, by this network's own mean and standard deviation of 0.5.
-    net = torchvision.models.inception_v3(
-        weights=None, init_weights=False, transform_input=False, aux_logits=state is not None
-    )
-    if state is not None:
-        net.load_state_dict(state)
+    options = {"init_weights": False, "transform_input": False, "aux_logits": state is not None}
+    net = from_torchvision(architecture, state, **options)
     children = {n: m for n, m in net.named_children() if n not in ("AuxLogits", "avgpool")}
     mixed = [name for name in children if name.startswith("Mixed")]
     stages = {"stem": [m for n, m in children.items() if n.startswith(("Conv2d", "maxpool"))]}

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from torch import nn
@@ -139,13 +140,8 @@ def frozen_stages(model: StagedNetwork) -> tuple[str, ...]:
 
 def frozen_prefix(model: StagedNetwork) -> tuple[str, ...]:
     """The longest run of wholly frozen stages from the first: what a cache can stand in for."""
-    frozen = set(frozen_stages(model))
-    names = []
-    for name in model.stage_names:
-        if name not in frozen:
-            break
-        names.append(name)
-    return tuple(names)
+    frozen = frozen_stages(model)
+    return tuple(takewhile(lambda name: name in frozen, model.stage_names))
 
 
 @dataclass(frozen=True)

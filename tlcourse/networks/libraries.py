@@ -38,6 +38,7 @@ from .backbones import (
     Tokens,
     UnknownBackboneError,
 )
+from .cuts import from_torchvision, numbered
 from .preprocess import ANY_SIDE, Preprocess
 
 _CHECKED_AT = 96  # pixels: what the stages give is compared on a small picture
@@ -182,10 +183,7 @@ def _cut_timm(architecture: str, state: Mapping | None, options: Mapping, side: 
         for hook in hooks:
             hook.remove()
         groups = _groups(ran, ends)
-        stages = {
-            "stem" if i == 0 else f"stage{i}": [parts[name] for name in group]
-            for i, group in enumerate(groups)
-        }
+        stages = numbered([parts[name] for name in group] for group in groups)
         if any(value is not None for value in net._parameters.values()):
             # The network itself holds parameters, such as the class token and the positions of the
             # patches: without the blocks after it, it is the stem.
@@ -270,9 +268,7 @@ def torchvision_entry(
 def _cut_torchvision(architecture: str, state: Mapping | None, side: int) -> Parts:
     once = {"transform_input": False, "init_weights": False}
     options = once if architecture in _NORMALISED_TWICE else {}
-    net = torchvision.models.get_model(architecture, weights=None, **options).eval()
-    if state is not None:
-        net.load_state_dict(state)
+    net = from_torchvision(architecture, state, **options).eval()
     top = {n: m for n, m in net.named_children() if "aux" not in n.lower()}
     heads = [n for n in top if n in ("avgpool", "dropout", "classifier", "fc", "head", "heads")]
     body = [part for name, part in top.items() if name not in heads]
@@ -287,7 +283,7 @@ def _cut_torchvision(architecture: str, state: Mapping | None, side: int) -> Par
         if learns and (any(layer.children()) or "Pool" in type(layer).__name__):
             groups.append([])
     groups = _joined(groups)
-    stages = {"stem" if i == 0 else f"stage{i}": group for i, group in enumerate(groups)}
+    stages = numbered(groups)
     ends = [top[name] for name in heads if name != "avgpool"]
     average = top.get("avgpool", nn.AdaptiveAvgPool2d(1))
     x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))

@@ -11,7 +11,7 @@ from ..networks.heads import TransferModel
 from ..widgets.assets import join_styles
 from ..widgets.teach_here import STYLES
 from .networks import ExportError, describe, model_to_onnx
-from .scripts import page_script, part_scripts, runtime_pieces
+from .scripts import page_script, page_title, part_scripts, runtime_pieces
 
 FILES = ("model.onnx", "index.html")
 
@@ -111,10 +111,9 @@ def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: 
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(text))}</dd>"
         for name, text in lines.items()
     )
-    title = html.escape(" or ".join(model.classes[:3]) + (" …" if len(model.classes) > 3 else ""))
     scripts = [page_script(*(f"teach/{name}.js" for name in _SCRIPTS)), *part_scripts(pieces)]
     return _PAGE.format(
-        title=title,
+        title=page_title(model.classes),
         style=join_styles(*STYLES),
         card=rows,
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
@@ -130,7 +129,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
-<title>{title}?</title>
+<title>{title}</title>
 <style>
 {style}
 :root {{ color-scheme: light dark; background: light-dark(#fff, #101317);
@@ -144,7 +143,7 @@ dt {{ color: light-dark(#57606a, #a3abb5); }}
 dd {{ margin: 0; overflow-wrap: anywhere; }}
 @media (max-width: 480px) {{ dl {{ display: block; }} dd {{ margin-bottom: 0.6rem; }} }}
 </style></head>
-<body><main><h1>{title}?</h1>
+<body><main><h1>{title}</h1>
 <div id="model"><noscript>This page needs JavaScript: the model runs in it.</noscript></div>
 <section><h2>The model</h2><dl>{card}</dl>
 <p>It answers with one of its classes whatever it is shown. Nothing that you show it leaves this

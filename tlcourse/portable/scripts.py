@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +27,11 @@ def page_script(*names: str) -> str:
     worker = _tight(join_scripts(*PIXELS, "teach/worker.js"))
     rest = _tight(join_scripts(*ENGINE, *names))
     return f"(() => {{\n'use strict';\nconst WORKER = {json.dumps(worker)};\n{rest}\n}})();\n"
+
+
+def page_title(classes: Sequence[str]) -> str:
+    """The question that a model answers, as HTML: "tigger or misty or neither?"."""
+    return html.escape(" or ".join(classes[:3]) + (" …?" if len(classes) > 3 else "?"))
 
 
 def _tight(script: str) -> str:

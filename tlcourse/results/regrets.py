@@ -1,7 +1,5 @@
 """The table of recommendations and their regrets, data/results/advice.csv.
 
-Reading it needs no PyTorch.
-
 Regret is the best mean test accuracy over all strategies tried, minus that of the strategy named.
 `benchmarks/advice_regret.py` makes the table.
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from ..advice.pictures import remembered
 from ..base.errors import CourseError
 from ..data import splits
 from ..data.catalog import load_dataset
 from ..data.entries import DATASETS, Measured
-from ..data.sets import ImageSet, ImageSplits
+from ..data.sets import ImageSplits
 from ..networks.zoo import DEFAULT_BACKBONE
 
 
@@ -39,32 +40,6 @@ class Run(NamedTuple):
         )
 
 
-class _Remembered:
-    """A source of pictures that decodes or draws each only once."""
-
-    def __init__(self, source, memory: dict):
-        self.source, self.memory = source, memory
-
-    def path(self, row):
-        return self.source.path(row)
-
-    def name(self, row):
-        return self.source.name(row)
-
-    def digest(self, row):
-        name = self.source.name(row)
-        if name not in self.memory:
-            self.memory[name] = self.source.digest(row)
-        return self.memory[name]
-
-    def load(self, row, at_least=None):
-        name = self.source.name(row)
-        if (name, at_least) not in self.memory:
-            loaded = self.source.load(row, at_least)
-            self.memory[name, at_least], self.memory[name] = loaded, loaded[1]
-        return self.memory[name, at_least]
-
-
 class Pictures:
     """The data sets of a sweep, read as they are needed; the pictures of one are kept in memory."""
 
@@ -89,23 +64,8 @@ class Pictures:
                 what=f"{run.dataset}, training",
             )
             train = data.train.subset(drawn)
-        return ImageSplits(
-            run.dataset,
-            data.classes,
-            self._remembered(train),
-            self._remembered(data.validation),
-            self._remembered(data.test),
-        )
-
-    def _remembered(self, images: ImageSet) -> ImageSet:
-        return ImageSet(
-            images.classes,
-            images.labels,
-            _Remembered(images.source, self._memory),
-            images.rows,
-            groups=images.groups,
-            image_size=images.image_size,
-        )
+        parts = (remembered(part, self._memory) for part in (train, data.validation, data.test))
+        return ImageSplits(run.dataset, data.classes, *parts)
 
     @staticmethod
     def _open(dataset: str, size: int, seed: int, per_class: int | None = None) -> ImageSplits:

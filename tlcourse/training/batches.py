@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..activations.cache import cache_activations
 from ..base.errors import TrainingError
@@ -107,7 +108,8 @@ def balancing(images: ImageSet) -> torch.Tensor:
     return torch.as_tensor(weights, dtype=torch.float32)
 
 
-def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None) -> str:
+def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None = None) -> str:
+    """The last stage that stays frozen to the end; `TrainingError` where the first does not."""
     prefix = freezing.frozen_prefix(model)
     thawed = [model.stage_index(stage) for stage in (unfreeze_at or {}).values()]
     prefix = prefix[: min(thawed, default=len(prefix))]
@@ -120,8 +122,18 @@ def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | Non
     return prefix[-1]
 
 
-def open_batches(model, images, cut, device, progress, augment=None):
-    """Batches of some pictures, and the part of the model that takes them."""
+def open_batches(
+    model: TransferModel,
+    images: ImageSet,
+    cut: str | None,
+    device: torch.device,
+    progress: bool,
+    augment: Augment | None = None,
+) -> tuple[PixelBatches | RowBatches, nn.Module]:
+    """Batches of some pictures, and the part of the model that takes them.
+
+    With a `cut`, they are the cached activations after that stage, and the part is what comes next.
+    """
     if cut is None:
         preprocess = model.spec.preprocess.at(model.image_size)
         return PixelBatches(images, preprocess, device, augment), model

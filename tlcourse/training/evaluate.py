@@ -19,7 +19,7 @@ from ..networks.backbones import Backbone, eval_mode
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes, need_network, refuse_nan
 from ..networks.preprocess import size_as_trained
-from .batches import cacheable_through, open_batches
+from .batches import PixelBatches, RowBatches, cacheable_through, open_batches
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def wilson(right: int, count: int) -> tuple[float, float]:
 
 
 @torch.inference_mode()
-def logits_of(model: nn.Module, source, batch_size: int) -> torch.Tensor:
+def logits_of(model: nn.Module, source: PixelBatches | RowBatches, batch_size: int) -> torch.Tensor:
+    """Logits float32 (N, classes), on the CPU, of all that batches are made of, in its order."""
     order = np.arange(len(source.labels))
     with eval_mode(model):
         return torch.cat([model(x).cpu() for x, _ in source.batches(order, batch_size)])
@@ -143,7 +144,7 @@ def evaluate(
     before = model.image_size
     model.image_size = size_as_trained(model, images, size)
     try:
-        cut = cacheable_through(model, None) if cache else None
+        cut = cacheable_through(model) if cache else None
         source, part = open_batches(model, images, cut, device, progress)
         logits = logits_of(part, source, batch_size)
     finally:
