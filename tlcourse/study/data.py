@@ -64,8 +64,9 @@ class Pictures:
                 what=f"{run.dataset}, training",
             )
             train = data.train.subset(drawn)
-        parts = (remembered(part, self._memory) for part in (train, data.validation, data.test))
-        return ImageSplits(run.dataset, data.classes, *parts)
+        validation, test = data.validation, data.test
+        train, validation, test = (remembered(p, self._memory) for p in (train, validation, test))
+        return ImageSplits(run.dataset, data.classes, train, validation, test)
 
     @staticmethod
     def _open(dataset: str, size: int, seed: int, per_class: int | None = None) -> ImageSplits:
