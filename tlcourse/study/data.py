@@ -64,9 +64,8 @@ class Pictures:
                 what=f"{run.dataset}, training",
             )
             train = data.train.subset(drawn)
-        train, validation, test = (
-            remembered(part, self._memory) for part in (train, data.validation, data.test)
-        )
+        validation, test = data.validation, data.test
+        train, validation, test = (remembered(p, self._memory) for p in (train, validation, test))
         return ImageSplits(run.dataset, data.classes, train, validation, test)
 
     @staticmethod
