@@ -39,6 +39,16 @@ def test_frozen_stages_do_not_move_to_the_bit_and_the_others_do(model, through):
     assert tl.fingerprint(model.head) != head
 
 
+@pytest.mark.parametrize("change", [tl.freeze, tl.unfreeze])
+def test_one_stage_may_be_named_by_itself(model, change):
+    tl.freeze(model, through="stage1")
+    other = copy.deepcopy(model)
+    change(model, stages="stage2", batch_norm="frozen")
+    change(other, stages=["stage2"], batch_norm="frozen")
+    assert tl.frozen_stages(model) == tl.frozen_stages(other)
+    assert ("stage2" in tl.frozen_stages(model)) == (change is tl.freeze)
+
+
 def test_frozen_survives_train_eval_and_deep_copies(model):
     tl.freeze(model, through="stage2")
     for change in (

@@ -288,6 +288,13 @@ def test_nothing_left_to_train(model):
         make_optimizer(model)
 
 
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
+def test_a_rate_that_cannot_be_is_refused(model, wrong):
+    for rates in ({"lr": wrong}, {"stage_lrs": {model.stage_names[-1]: wrong}}):
+        with pytest.raises(TrainingError, match="learning rate of"):
+            make_optimizer(tl.unfreeze(model), **rates)
+
+
 @pytest.mark.gpu
 def test_trains_on_cuda(backbone, pets):
     model = tl.freeze(tl.replace_head(backbone, pets.classes), through="stage6")

@@ -41,7 +41,7 @@ def freeze(
     through
         Freeze every stage from the first up to and including this one.
     stages
-        Or freeze just these.
+        Or freeze just these, or this one.
     batch_norm
         "frozen", as a stage is that is to stay what it was: running statistics stay as they are.
         "adapt": parameters are frozen, but batch norm goes on following the batches; such a stage
@@ -63,7 +63,7 @@ def freeze(
                 f"up to {model.stage_names[-1]} at the most"
             )
         stages = model.stage_names[: model.stage_index(through) + 1]
-    _set(model, list(stages or ()), frozen=True, batch_norm=batch_norm)
+    _set(model, stages or (), frozen=True, batch_norm=batch_norm)
     return model
 
 
@@ -100,7 +100,7 @@ def unfreeze(
         raise StageError('give from_="stage6" or stages=["stage6"], not both')
     if stages is None:
         stages = model.stage_names[model.stage_index(from_) if from_ else 0 :]
-    _set(model, list(stages), frozen=False, batch_norm=batch_norm)
+    _set(model, stages, frozen=False, batch_norm=batch_norm)
     return model
 
 
@@ -116,7 +116,8 @@ def _check_batch_norm(batch_norm: str) -> None:
         raise StageError(f'batch_norm={batch_norm!r}: choose "frozen" or "adapt"')
 
 
-def _set(model: StagedNetwork, names: list[str], frozen: bool, batch_norm: str) -> None:
+def _set(model: StagedNetwork, names: Iterable[str], frozen: bool, batch_norm: str) -> None:
+    names = [names] if isinstance(names, str) else list(names)
     for name in names:  # all names are checked before anything is changed
         model.stage_index(name)
     for name in names:

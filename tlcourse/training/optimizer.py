@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -39,7 +40,7 @@ def make_optimizer(
     Raises
     ------
     TrainingError
-        Where nothing is left to train.
+        Where nothing is left to train, or a learning rate is below 0 or no number.
     FrozenChangedError
         From `step()`, where stages were frozen or thawed since.
     """
@@ -63,6 +64,8 @@ def make_optimizer(
         groups.append({"name": "head", "params": head, "lr": lr})
     if not groups:
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
+    if wrong := [group["lr"] for group in groups if not 0 <= group["lr"] < math.inf]:
+        raise TrainingError(f"a learning rate of {wrong[0]:g} cannot be; take one such as 1e-3")
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
     top = {id(p) for p in head}
