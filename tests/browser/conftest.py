@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -127,6 +128,17 @@ class Lab:
     token: str
     folder: Path
 
+    def end_kernels(self):
+        """End all kernels: one holds up to two gigabytes, and outlives its page."""
+        for kernel in json.loads(self._ask("GET", "api/kernels")):
+            self._ask("DELETE", f"api/kernels/{kernel['id']}")
+
+    def _ask(self, method, path) -> bytes:
+        about = {"Authorization": f"token {self.token}"}
+        request = Request(self.url + path, method=method, headers=about)
+        with urlopen(request, timeout=60) as answer:
+            return answer.read()
+
     def open(self, page, name) -> "OpenNotebook":
         """Open the notebook `name` of `folder` in `page`, ready to run."""
         page.goto(f"{self.url}lab/tree/{quote(name)}?reset&token={self.token}")
@@ -193,9 +205,15 @@ class OpenNotebook:
         return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
 
 
+@pytest.fixture
+def lab(lab_of_all_tests):
+    """A running JupyterLab, as `Lab`; the kernels that a test started end with it."""
+    yield lab_of_all_tests
+    lab_of_all_tests.end_kernels()
+
+
 @pytest.fixture(scope="session")
-def lab(chromium, tmp_path_factory):
-    """A JupyterLab that runs for all tests of the session, as `Lab`."""
+def lab_of_all_tests(chromium, tmp_path_factory):
     pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
     home = tmp_path_factory.mktemp("lab")
     folder = home / "course"
