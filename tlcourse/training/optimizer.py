@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -64,7 +63,7 @@ def make_optimizer(
         groups.append({"name": "head", "params": head, "lr": lr})
     if not groups:
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
-    if wrong := [group["lr"] for group in groups if not 0 <= group["lr"] < math.inf]:
+    if wrong := [group["lr"] for group in groups if not group["lr"] >= 0]:
         raise TrainingError(f"a learning rate of {wrong[0]:g} cannot be; take one such as 1e-3")
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
