@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from tlcourse.base.pictures import data_uri, png_uri
+from tlcourse.base.pictures import data_uri, file_uri
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
@@ -19,4 +19,4 @@ def test_what_is_encoded_is_read_back(form):
 
 
 def test_the_bytes_of_a_file_stay():
-    assert base64.b64decode(png_uri(b"png, or so").partition(",")[2]) == b"png, or so"
+    assert base64.b64decode(file_uri(b"png, or so").partition(",")[2]) == b"png, or so"

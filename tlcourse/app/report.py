@@ -10,7 +10,7 @@ from PIL import Image
 
 from .. import plots
 from ..base.files import write_whole
-from ..base.pictures import data_uri, png_uri
+from ..base.pictures import data_uri, file_uri
 from ..data.sets import ImageSet
 from ..training.calibrate import reliability, thresholds
 from ..training.evaluate import Evaluation, wilson
@@ -111,12 +111,8 @@ def write_report(path: str | Path, run: Run) -> Path:
     run : Run
     """
     path = Path(path)
-    body = "\n".join(
-        part(run)
-        for part in (
-            _summary, _warnings, _mistakes, _classes, _sure, _curves, _rivals, _settings
-        )
-    )  # fmt: skip
+    parts = (_summary, _warnings, _mistakes, _classes, _sure, _curves, _rivals, _settings)
+    body = "\n".join(part(run) for part in parts)
     write_whole(path, page(run.title, body))
     return path
 
@@ -308,7 +304,7 @@ def percent(value: float) -> str:
 
 
 def _plot(figure, alt: str) -> str:
-    data = png_uri(plots.png(figure))
+    data = file_uri(plots.png(figure))
     return f'<p><img class="plot" src="{data}" alt="{html.escape(alt)}"></p>'
 
 

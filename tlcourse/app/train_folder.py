@@ -32,7 +32,9 @@ from .hand_on import TimmForm, card, command, configuration, save_result, timm_f
 from .reasons import find_reasons
 from .report import Run, write_report
 
-FILES = tuple("model.safetensors config.json README.md history.csv result.json report.html".split())
+FILES = (
+    "model.safetensors", "config.json", "README.md", "history.csv", "result.json", "report.html"
+)  # fmt: skip
 FEW = 30  # pictures to report on; with fewer, one mistake moves the accuracy by several points
 
 

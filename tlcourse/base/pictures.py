@@ -12,9 +12,9 @@ def data_uri(image: Image.Image, form: str = "PNG", quality: int = 80) -> str:
     """Encode a picture: ``data:image/png;base64,…`` (`quality` is JPEG's)."""
     buffer = io.BytesIO()
     image.save(buffer, form, optimize=True, quality=quality)
-    return png_uri(buffer.getvalue()).replace("png", form.lower(), 1)
+    return file_uri(buffer.getvalue(), form)
 
 
-def png_uri(data: bytes) -> str:
-    """The bytes of a PNG file as such an address."""
-    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+def file_uri(data: bytes, form: str = "PNG") -> str:
+    """The same of the bytes of a file."""
+    return f"data:image/{form.lower()};base64,{base64.b64encode(data).decode('ascii')}"

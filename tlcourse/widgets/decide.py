@@ -42,15 +42,17 @@ class Decide(ipywidgets.VBox):
     def __init__(self, found: Findings, most: int = MOST):
         images, likely = found.images, {one.row: one.likely for one in found.suspects}
         about = {row: f"label to doubt: looks like {one}" for row, one in likely.items()}
+        doubts = len(about)
         for number, group in enumerate(found.groups, 1):
             for row in group:
                 about.setdefault(row, f"near-duplicate {number}")
+        twins = len(about)
         for row in found.outliers:
             about.setdefault(row, "outlier")
         self._choices: dict[str, ipywidgets.Dropdown] = {}
         self._written: Path | None = None
         cards, whys = [], list(about.values())
-        while 0 < most < len(whys) and "near-" in whys[most] and whys[most] == whys[most - 1]:
+        while doubts < most < twins and whys[most] == whys[most - 1]:
             most += 1
         for row, why in list(about.items())[:most]:
             given = images.classes[images.labels[row]]
