@@ -88,8 +88,8 @@ def look(
 
     Where pictures have groups, such as sessions, a second classifier judges each without its whole
     group, and the mean of the two counts: shots of a session with a wrong label would vouch for one
-    another. Of 162 drawn pets, 18 of them in six such sessions, 8 to 16 wrong labels are found so,
-    and 4 to 9 right ones doubted; without groups it is 2 to 10, and 4 at most. Look at each.
+    another. Of 18 among 162 drawn pets, 10 to 15 are found so, and 5 to 12 right labels doubted;
+    without groups it is 4 to 10, and 4 at most (benchmarks/look_sessions.py). Look at each.
 
     Parameters
     ----------
