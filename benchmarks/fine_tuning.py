@@ -1,5 +1,8 @@
 """A step of fine-tuning the whole network: as `fit` takes it, and in a plain eager loop."""
 
+from contextlib import nullcontext
+from functools import partial
+
 import torch
 from torch.nn import functional as F
 
@@ -11,19 +14,23 @@ from .figure import NETWORK, Figure, seconds
 BATCH, SIZE, STEPS = 32, 224, 4
 
 
-def _pictures_a_second(memory_format) -> dict:
-    model = tl.replace_head(tl.load_backbone(NETWORK), ["one", "other"]).train()
+def _pictures_a_second(memory_format, device="cpu", half=False, steps=STEPS) -> dict:
+    model = tl.replace_head(tl.load_backbone(NETWORK), ["one", "other"]).train().to(device)
     optimizer = tl.make_optimizer(model)
-    x = torch.randn(BATCH, 3, SIZE, SIZE).contiguous(memory_format=memory_format)
-    y = torch.arange(BATCH) % 2
+    x = torch.randn(BATCH, 3, SIZE, SIZE, device=device).contiguous(memory_format=memory_format)
+    y = torch.arange(BATCH, device=device) % 2
 
-    def step():
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
+    def train():
+        for _ in range(steps):
+            optimizer.zero_grad()
+            with torch.autocast(device, torch.bfloat16) if half else nullcontext():
+                loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+        loss.item()  # waits until a GPU is done
 
-    step()
-    return {"value": STEPS * BATCH / seconds(lambda: [step() for _ in range(STEPS)])}
+    train()
+    return {"value": steps * BATCH / seconds(train)}
 
 
 def as_fit_does() -> dict:
@@ -35,6 +42,8 @@ def plain() -> dict:
     return _pictures_a_second(torch.contiguous_format)
 
 
+_on_gpu = partial(_pictures_a_second, torch.channels_last, "cuda", steps=50)
+
 FIGURES = {
     "fine-tuning": Figure(
         about=f"pictures a second through a step of fine-tuning, {SIZE} px, batches of {BATCH}",
@@ -42,5 +51,16 @@ FIGURES = {
         unit="pictures/s",
         more_is_better=True,
         contestants={"as fit does": as_fit_does, "plain eager loop": plain},
-    )
+    ),
+    "fine-tuning-gpu": Figure(
+        about=f"a step of fine-tuning, {SIZE} px, batches of {BATCH}, on a GPU",
+        goal="stated, not compared",
+        unit="pictures/s",
+        more_is_better=True,
+        contestants={
+            "as fit does, float32": _on_gpu,
+            "bfloat16 (torch.autocast)": partial(_on_gpu, half=True),
+        },
+        skip=lambda: "" if torch.cuda.is_available() else "no CUDA device",
+    ),
 }
