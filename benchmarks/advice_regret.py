@@ -2,12 +2,12 @@
 
     python benchmarks/advice_regret.py [--again] [--dataset pets ants_bees]
 
-For each data set, number of pictures and seed of data/results/sweep.csv, `tlcourse.advise` sees the
-training pictures of that run and names a strategy. Regret is the best mean test accuracy over the
-strategies tried there minus that of the strategy named. Three plain rules are judged in the same
-way. What was advised on is kept: only new rows are measured, unless `--again` is given; strategies
-and regrets are always derived anew. The rule was developed on the data sets in `DEVELOPED_ON`;
-all others were held out.
+For each data set, number and size of pictures and seed of data/results/sweep.csv, `tlcourse.advise`
+sees the training pictures of that run and names a strategy. Regret is the best mean test accuracy
+over the strategies tried there minus that of the strategy named. Three plain rules are judged in
+the same way. What was advised on is kept: only new rows are measured, unless `--again` is given;
+strategies and regrets are always derived anew. The rule was developed on the data sets in
+`DEVELOPED_ON`; all others were held out.
 """
 
 import argparse
@@ -18,9 +18,19 @@ from pathlib import Path
 from tlcourse.advice.advise import advise, recommend
 from tlcourse.base.paths import data_root
 from tlcourse.data.entries import DATASETS
-from tlcourse.networks.zoo import load_backbone
-from tlcourse.results import load_results, summarise
-from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
+from tlcourse.networks.zoo import DEFAULT_BACKBONE, load_backbone
+from tlcourse.results import results_file, summarise
+from tlcourse.results.regrets import (
+    DERIVED,
+    MEASURED,
+    PLACE,
+    RULES,
+    judged,
+    mean_regrets,
+    read_regrets,
+    regrets_by_place,
+)
+from tlcourse.results.table import read_rows
 from tlcourse.study.data import Pictures, Run
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "advice.csv"
@@ -30,7 +40,7 @@ STAGES = load_backbone(weights=None).stage_names
 # What a person would call them, for the textbook's rule.
 SIMILAR_BY_EYE = {"pets": True, "ants_bees": True, "cats_dogs": True}
 TEXTBOOK_LARGE = 150  # pictures per class
-# A cell is judged where these were tried, or the best of it is not known.
+# A place is judged where these were tried, or the best of it is not known.
 NEEDED = ("linear_probe", "cut_stage5", "finetune_all")
 
 
@@ -48,6 +58,7 @@ def measure(run: Run, pictures: Pictures) -> dict:
         "dataset": run.dataset,
         "train_per_class": run.train_per_class,
         "seed": run.seed,
+        "size": run.size,
         "per_class": found.per_class,
         "similarity": round(found.similarity, 4),
         "similarity_error": round(found.similarity_error, 4),
@@ -66,7 +77,7 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
     Parameters
     ----------
     tried
-        Mean test accuracy by strategy, for this data set and number of pictures.
+        Mean test accuracy by strategy, for this data set, number and size of pictures.
     """
     advised, _ = recommend(
         per_class=row["per_class"],
@@ -74,7 +85,7 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
         stage=row["stage"],
         stages=STAGES,
         accuracy=row["probe_accuracy"],
-        size=DATASETS[row["dataset"]].measured.size,
+        size=row["size"],
     )
     derived = dict.fromkeys(DERIVED)
     derived |= {"best": "", "held_out": row["dataset"] not in DEVELOPED_ON, "advised": advised}
@@ -93,11 +104,11 @@ def derive(row: dict, tried: dict[str, float]) -> dict:
 
 
 def read_measured(path: Path) -> dict[tuple, dict]:
-    """The measured columns of a table, by data set, pictures per class and seed."""
-    rows = load_regrets(path) if path.is_file() else []
-    key = ("dataset", "train_per_class", "seed")
+    """The measured columns of a table, by place and seed."""
+    rows = read_regrets(path) if path.is_file() else []
     return {
-        tuple(row[name] for name in key): {name: row[name] for name in MEASURED} for row in rows
+        tuple(row[name] for name in (*PLACE, "seed")): {name: row[name] for name in MEASURED}
+        for row in rows
     }
 
 
@@ -111,14 +122,16 @@ def write(path: Path, rows: list[dict]) -> None:
     os.replace(beside, path)
 
 
-def cells(datasets) -> dict[tuple[str, int], dict[str, float]]:
+def places(datasets) -> dict[tuple, dict[str, float]]:
     """Mean test accuracy by strategy, for each place where the sweep has tried what is needed."""
-    found: dict[tuple[str, int], dict[str, float]] = {}
-    by = ("dataset", "train_per_class", "strategy")
-    for row in summarise(load_results(), by=by):
-        if row["dataset"] in datasets:
-            place = found.setdefault((row["dataset"], row["train_per_class"]), {})
-            place[row["strategy"]] = row["mean"]
+    rows = [
+        row
+        for row in read_rows(results_file())
+        if row["backbone"] == DEFAULT_BACKBONE and row["dataset"] in datasets
+    ]
+    found: dict[tuple, dict[str, float]] = {}
+    for row in summarise(rows, by=(*PLACE, "strategy")):
+        found.setdefault(tuple(row[name] for name in PLACE), {})[row["strategy"]] = row["mean"]
     return {place: tried for place, tried in found.items() if set(NEEDED) <= set(tried)}
 
 
@@ -130,11 +143,10 @@ def summary(rows: list[dict]) -> str:
         if not part:
             lines.append(f"{about}: nothing measured yet")
             continue
-        places = len({(row["dataset"], row["train_per_class"]) for row in part})
         means = [f"{RULES[rule]} {100 * mean:.1f}" for rule, mean in mean_regrets(part).items()]
         lines.append(
-            f"{about}: mean regret in points: {', '.join(means)} ({places} data sets and sizes, "
-            f"{len(part)} recommendations, "
+            f"{about}: mean regret in points: {', '.join(means)} "
+            f"({len(regrets_by_place(part))} places, {len(part)} recommendations, "
             f"the worst {100 * max(row['regret'] for row in part):.1f})"
         )
     return "\n".join(lines)
@@ -146,26 +158,24 @@ def main():
     parser.add_argument("--dataset", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--output", type=Path, default=TABLE)
     chosen = parser.parse_args()
-    tried = cells(DATASETS)
+    tried = places(DATASETS)
     measured = read_measured(chosen.output)
     pictures = Pictures()
-    for dataset, number in sorted(tried, key=lambda cell: (list(DATASETS).index(cell[0]), cell[1])):
+    names = list(DATASETS)
+    for dataset, number, size in sorted(tried, key=lambda place: (names.index(place[0]), place)):
         absent = DATASETS[dataset].absent(data_root())
         for seed in SEEDS:
-            key = (dataset, number, seed)
+            key = (dataset, number, size, seed)
             known = key in measured and not chosen.again
             if dataset not in chosen.dataset or known or absent:
                 continue
-            measured[key] = measure(
-                Run(dataset, "linear_probe", number, seed, DATASETS[dataset].measured.size),
-                pictures,
-            )
+            measured[key] = measure(Run(dataset, "linear_probe", number, seed, size), pictures)
             print(*measured[key].values(), flush=True)
-            write(chosen.output, [derive(row, tried.get(k[:2], {})) for k, row in measured.items()])
-    order = sorted(measured, key=lambda key: (list(DATASETS).index(key[0]), *key[1:]))
-    rows = [derive(measured[key], tried.get(key[:2], {})) for key in order]
+            write(chosen.output, [derive(row, tried.get(k[:3], {})) for k, row in measured.items()])
+    order = sorted(measured, key=lambda key: (names.index(key[0]), key[2], key[1], key[3]))
+    rows = [derive(measured[key], tried.get(key[:3], {})) for key in order]
     write(chosen.output, rows)
-    print(summary(load_regrets(chosen.output)))
+    print(summary(read_regrets(chosen.output)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,16 @@ import pytest
 from matplotlib.text import Text
 
 from tlcourse.plots.wall import mean_places, wall_page
-from tlcourse.results.regrets import DERIVED, MEASURED, RULES, judged, load_regrets, mean_regrets
+from tlcourse.results.regrets import (
+    DERIVED,
+    MEASURED,
+    PLACE,
+    RULES,
+    judged,
+    load_regrets,
+    mean_regrets,
+    read_regrets,
+)
 from tlcourse.results.table import ResultsError
 
 
@@ -24,6 +33,7 @@ def row(dataset="pets", number=10, seed=0, **changed):
         "dataset": dataset,
         "train_per_class": number,
         "seed": seed,
+        "size": 96,
         "per_class": 30,
         "similarity": 0.6,
         "similarity_error": 0.1,
@@ -52,9 +62,9 @@ def test_regret_is_what_the_best_would_have_given(benchmark):
 
 
 def test_the_committed_table_follows_from_the_committed_sweep(benchmark):
-    tried = benchmark.cells(benchmark.DATASETS)
-    for found in load_regrets():
-        place = found["dataset"], found["train_per_class"]
+    tried = benchmark.places(benchmark.DATASETS)
+    for found in read_regrets():
+        place = tuple(found[name] for name in PLACE)
         derived = benchmark.derive({name: found[name] for name in MEASURED}, tried.get(place, {}))
         assert derived == found, f"{place}: run python benchmarks/advice_regret.py"
 
@@ -77,9 +87,9 @@ def test_held_out_is_what_the_rule_was_not_made_on(benchmark):
 def test_the_table_is_read_as_it_was_written(benchmark, tmp_path):
     rows = [benchmark.derive(row(), TRIED), benchmark.derive(row("digits"), {})]
     benchmark.write(tmp_path / "advice.csv", rows)
-    assert load_regrets(tmp_path / "advice.csv") == rows
+    assert read_regrets(tmp_path / "advice.csv") == rows
     known = benchmark.read_measured(tmp_path / "advice.csv")
-    assert known == {("pets", 10, 0): row(), ("digits", 10, 0): row("digits")}
+    assert known == {("pets", 10, 96, 0): row(), ("digits", 10, 96, 0): row("digits")}
     assert "nothing measured yet" in benchmark.summary(rows)
     assert "developed on: mean regret in points: the advice 20.0" in benchmark.summary(rows)
 
@@ -98,17 +108,24 @@ def test_every_place_counts_once():
 
 def test_a_table_that_is_none_is_refused(tmp_path):
     with pytest.raises(ResultsError, match="advice_regret"):
-        load_regrets(tmp_path / "advice.csv")
+        read_regrets(tmp_path / "advice.csv")
     (tmp_path / "advice.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ResultsError, match="other columns"):
-        load_regrets(tmp_path / "advice.csv")
+        read_regrets(tmp_path / "advice.csv")
 
 
 def test_the_committed_table_is_whole(repository):
-    rows = load_regrets(repository / "data" / "results" / "advice.csv")
+    rows = read_regrets(repository / "data" / "results" / "advice.csv")
     assert list(rows[0]) == [*MEASURED, *DERIVED]
     assert all(r["regret"] >= 0 for r in judged(rows))
-    assert len({(r["dataset"], r["train_per_class"], r["seed"]) for r in rows}) == len(rows)
+    assert len({tuple(r[name] for name in (*PLACE, "seed")) for r in rows}) == len(rows)
+
+
+def test_one_size_per_data_set_unless_another_is_named():
+    usual, full = load_regrets(), load_regrets(size=224)
+    sizes = {(r["dataset"], r["size"]) for r in usual}
+    assert len(sizes) == len({name for name, _ in sizes}) and ("ants_bees", 96) in sizes
+    assert {r["size"] for r in full} == {224} and not any(r in usual for r in full)
 
 
 def test_the_page_shows_every_data_set():

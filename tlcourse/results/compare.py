@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean as mean
 
 from .table import SAME_AS, ResultsError
 
@@ -21,20 +22,23 @@ def summarise(
         high (greatest) and n (number of rows).
     """
     rows = list(rows)
-    _refuse_mixed(rows, by)
+    _refuse_mixed(rows, by, value)
     groups: dict[tuple, list[float]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in by), []).append(row[value])
     return [
         dict(zip(by, key, strict=True))
-        | {"mean": sum(v) / len(v), "low": min(v), "high": max(v), "n": len(v)}
+        | {"mean": mean(v), "low": min(v), "high": max(v), "n": len(v)}
         for key, v in groups.items()
     ]
 
 
-def _refuse_mixed(rows: Sequence[Mapping], by: Sequence[str] = ()) -> None:
-    """Refuse to compare pictures of different sizes, or different networks, as if they were one."""
-    for column in ("size", "backbone"):
+def _refuse_mixed(rows: Sequence[Mapping], by: Sequence[str] = (), value: str = "") -> None:
+    """Refuse to compare pictures of different sizes, or different networks, as if they were one.
+
+    Seconds of a processor and of a GPU are not compared either.
+    """
+    for column in ("size", "backbone", *["device"] * (value == "seconds")):
         seen: dict[str, set] = {}
         for row in rows:
             if column in row and column not in by:
@@ -89,10 +93,9 @@ def verdict(rows: Sequence[Mapping], first: str, second: str) -> str:
         return f"{first} against {second}: fewer than three seeds measured in this copy."
     sign = "ahead" if min(gains) > 0 else "behind" if max(gains) < 0 else "open"
     spread = f"{min(gains):+.1f} to {max(gains):+.1f}"
-    mean = sum(gains) / len(gains)
     chance = "" if sign == "open" else f"; by chance 1 in {2 ** (len(gains) - 1)}"
     return (
-        f"{first} against {second}: {sign}, {mean:+.1f} points "
+        f"{first} against {second}: {sign}, {mean(gains):+.1f} points "
         f"({spread}, {len(gains)} seeds{chance})"
     )
 
@@ -114,7 +117,8 @@ def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
     str
         A line for each strategy: mean test accuracy with the lowest and highest seed, its
         difference from the recipe in points over the seeds that both have and for how many of them
-        it is ahead, seconds and megabytes (means), trained parameters, number of seeds.
+        it is ahead, seconds and megabytes (means), trained parameters, number of seeds. Seconds are
+        those of a processor; none where all was measured on a GPU.
     """
     _refuse_mixed(rows)
     named = dict(strategies) if isinstance(strategies, Mapping) else {s: s for s in strategies}
@@ -126,15 +130,17 @@ def results_table(rows: Sequence[Mapping], strategies, recipe: str) -> str:
         if not own:
             missing.append(f"| {shown} | not measured | | | | | 0 |")
             continue
-        accuracy, seconds, memory, trained = (
-            sum(row[value] for row in own) / len(own)
-            for value in ("test_accuracy", "seconds", "peak_memory_mb", "trained_parameters")
+        accuracy, memory, trained = (
+            mean(row[value] for row in own)
+            for value in ("test_accuracy", "peak_memory_mb", "trained_parameters")
         )
+        timed = [row["seconds"] for row in own if row["device"] == "cpu"]
+        seconds = f"{mean(timed):.1f}" if timed else ""
         accuracies = [row["test_accuracy"] for row in own]
         against = "" if strategy == recipe else _against(paired(rows, strategy, recipe))
         measured[accuracy, strategy] = (
             f"| {shown} | {accuracy:.3f} ({min(accuracies):.3f} to {max(accuracies):.3f}) "
-            f"| {against} | {seconds:.1f} | {memory:.0f} | {trained:,.0f} | {len(own)} |"
+            f"| {against} | {seconds} | {memory:.0f} | {trained:,.0f} | {len(own)} |"
         )
     head = (
         "| strategy | test accuracy (lowest to highest seed) | points against the recipe "
@@ -149,4 +155,4 @@ def _against(gains: Sequence[float]) -> str:
     if not gains:
         return "no seed in common"
     ahead = sum(gain > 0 for gain in gains)
-    return f"{100 * sum(gains) / len(gains):+.1f} ({ahead} of {len(gains)})"
+    return f"{100 * mean(gains):+.1f} ({ahead} of {len(gains)})"

@@ -10,12 +10,13 @@ import csv
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from .table import ResultsError, results_file
+from .table import ResultsError, results_file, usual
 
 MEASURED: dict[str, Callable] = {
     "dataset": str,
     "train_per_class": int,
     "seed": int,
+    "size": int,
     "per_class": int,
     "similarity": float,
     "similarity_error": float,
@@ -57,7 +58,23 @@ def regrets_file() -> Path:
     return results_file().with_name("advice.csv")
 
 
-def load_regrets(path: str | Path | None = None) -> list[dict]:
+PLACE = ("dataset", "train_per_class", "size")
+"""The columns that tell one place, at which rules are judged, from another."""
+
+
+def load_regrets(size: int | None = None) -> list[dict]:
+    """Read the recommendations that come with the course; see `read_regrets`.
+
+    Parameters
+    ----------
+    size : int, optional
+        Side of the pictures in pixels. If none is named, the one that most rows of a data set have.
+    """
+    rows = read_regrets()
+    return usual(rows, ("size",)) if size is None else [r for r in rows if r["size"] == size]
+
+
+def read_regrets(path: str | Path | None = None) -> list[dict]:
     """Read the table, with numbers as numbers and None for what was not measured.
 
     Raises
@@ -81,11 +98,11 @@ def judged(rows: Iterable[Mapping], held_out: bool | None = None) -> list[Mappin
     return [r for r in rows if r["regret"] is not None and held_out in (None, r["held_out"])]
 
 
-def regrets_by_place(rows: Iterable[Mapping]) -> dict[tuple[str, int], dict[str, float]]:
-    """Mean regret of each rule, by data set and pictures per class, where it was judged."""
-    places: dict[tuple[str, int], list[Mapping]] = {}
+def regrets_by_place(rows: Iterable[Mapping]) -> dict[tuple[str, int, int], dict[str, float]]:
+    """Mean regret of each rule by `PLACE`, where it was judged."""
+    places: dict[tuple[str, int, int], list[Mapping]] = {}
     for row in judged(rows):
-        places.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
+        places.setdefault(tuple(row[name] for name in PLACE), []).append(row)
     return {
         place: {rule: sum(r[rule] for r in own) / len(own) for rule in RULES}
         for place, own in places.items()

@@ -174,14 +174,14 @@ def load_results(path: str | Path | None = None, **wanted) -> list[dict]:
             f"no column {', '.join(sorted(unknown))}; there are {', '.join(COLUMNS)}"
         )
     choices = {column: _choices(column, value) for column, value in wanted.items()}
-    rows = _usual(read_rows(path), [name for name in ("backbone", "size") if name not in wanted])
+    rows = usual(read_rows(path), [name for name in ("backbone", "size") if name not in wanted])
     found = [row for row in rows if all(row[name] in choices[name] for name in choices)]
     if not found:
         raise ResultsError(_nothing(rows, choices, path))
     return found
 
 
-def _usual(rows: list[dict], columns: Iterable[str]) -> list[dict]:
+def usual(rows: list[dict], columns: Iterable[str]) -> list[dict]:
     """The rows that have, of each column, the value that most rows of their data set have."""
     for column in columns:
         counts: dict[str, Counter] = {}

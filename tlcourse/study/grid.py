@@ -85,23 +85,16 @@ def grid() -> list[Run]:
         (("cats_dogs",), ("scratch",), (200,), three),
         (("cats_dogs",), ("last_3",), (200,), two, full),
         *((names, sound, (number,), five) for names, number in larger),
-        (every, sound, (5, 20), three),
+        (every, (*sound, "cut_stage5"), (5, 20, 50), three),
         # Photographs at the size that the network was trained at.
-        (PHOTOGRAPHS, ("last_3", "finetune_all", "finetune_naive"), few, three, full),
-        *(
-            (photographs, (*sound, "finetune_naive"), (n,), three, full)
-            for photographs, n in largest
-        ),
-        (PHOTOGRAPHS, (*cuts, "random_frozen"), few, three, full),
-        # Five seeds of these too; more pictures, and from scratch, elsewhere.
-        (every, ("linear_probe", "finetune_all"), (50,), five),
+        (PHOTOGRAPHS, (*sound, "cut_stage5"), few, three, full),
+        *((photographs, (*sound, "cut_stage5"), (n,), three, full) for photographs, n in largest),
+        # Five seeds of these too.
+        (every, ("linear_probe", "finetune_all"), (5, 20, 50), five),
         (every, ("finetune_naive", "hidden_2"), few, five),
         (("pets", "cats_dogs"), (*halves, *care), few, five),
-        (("pets",), ("last_1", "last_2", "last_5", "scratch"), few, five),
+        (("pets",), ("last_1", "last_2", "last_5"), few, five),
         (("pets",), ("reinit_1", "reinit_2", "reinit_3"), (10, 50), five),
-        *((names, ("finetune_naive", "scratch"), (number,), five) for names, number in larger),
-        (("pets", "cats_dogs"), ("finetune_augmented",), (50, 200), three),
-        (("pets",), (*sound, "scratch"), (2000,), two),
     ]
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 
