@@ -100,8 +100,7 @@ def _rates(answer: Any) -> str | None:
             ),
             (
                 lambda s, t, d: _rates_down(s, t, d, -1),
-                "The last stage gets the rate of the head itself. It comes one step below the "
-                "head.",
+                "The last stage gets `top`, the rate of the head. It comes one step below.",
             ),
             (
                 lambda s, t, d: _rates_down(s, t, d, 1),
@@ -116,8 +115,9 @@ def _rates(answer: Any) -> str | None:
 
 q2 = Exercise(
     title="Discriminative rates",
-    question="Write `rates_of(stages, top, decay)`: a dict of learning rates by stage name. The "
-    "last stage gets `top * decay`, each earlier one `decay` times the rate of the next.",
+    question="Write `rates_of(stages, top, decay)`: a dict of learning rates by stage name, where "
+    "`top` is the rate of the head. The last stage gets `top * decay`, each earlier one `decay` "
+    "times the rate of the next.",
     hints=[
         "How many steps below the head is the last stage, and how many the first?",
         "Count with `enumerate`; the exponent of `decay` falls as the number of the stage grows.",
@@ -135,10 +135,15 @@ def rates_of(stages, top, decay):
 )
 
 
+def _stage(value: Any, name: str) -> str:
+    """Read a stage, spaces or not; None says as much as "none"."""
+    said = value.replace(" ", "") if isinstance(value, str) else value
+    return expect_choice("none" if said is None else said, ("none", *STAGES), name)
+
+
 def _cached(under_last_3: Any, under_gradual: Any) -> str | None:
-    options = ("none", *STAGES)
-    first = expect_choice(under_last_3, options, "`under_last_3`")
-    second = expect_choice(under_gradual, options, "`under_gradual`")
+    first = _stage(under_last_3, "`under_last_3`")
+    second = _stage(under_gradual, "`under_gradual`")
     if first == "none":
         return (
             "Under last_3 most stages stay frozen, and what is frozen from the stem on is cached."
