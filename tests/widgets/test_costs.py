@@ -177,31 +177,31 @@ def flat_approx(value):
     return pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
 
 
-def trained(backbone, network, choice):
+def chosen(explorer, choice):
     """A model as chosen, in train mode, and a batch for it."""
     import torch
 
-    from tlcourse.widgets import sync
-
-    model = sync.build_model(backbone, choice, list("abc")).train()
-    return model, torch.zeros(choice["batch"], 3, network["size"], network["size"])
+    explorer.choice = choice
+    model = explorer.build(list("abc")).train()
+    size = explorer.network["size"]
+    return model, torch.zeros(choice["batch"], 3, size, size)
 
 
 def test_work_is_what_pytorch_does(all_choices):
     from torch.utils.flop_counter import FlopCounterMode
 
     import tlcourse as tl
-    from tlcourse.widgets import measure
+    from tlcourse.widgets import FreezeExplorer
 
     # A network without grouped convolutions, in whose backward pass PyTorch's counter counts the
     # products of all groups with all others.
-    backbone = tl.load_backbone("resnet18", weights=None)
-    network = measure.describe(backbone, 64) | {"classes": 3}
+    explorer = FreezeExplorer(tl.load_backbone("resnet18", weights=None), size=64)
+    network = explorer.network
     everything = costs.default_choice(network) | {"frozen": []}
     whole = None
     for choice in [everything, *all_choices(network, 12, seed=1)]:
         choice = choice | {"batch": 2, "hidden": 0}
-        model, x = trained(backbone, network, choice)
+        model, x = chosen(explorer, choice)
         with FlopCounterMode(display=False) as counter:
             model(x).sum().backward()
         whole = whole or counter.get_total_flops()
@@ -212,10 +212,13 @@ def test_work_is_what_pytorch_does(all_choices):
 def test_memory_is_what_pytorch_keeps(described, all_choices):
     import torch
 
+    from tlcourse.widgets import FreezeExplorer
+
     for backbone, network in described:
+        explorer = FreezeExplorer(backbone, size=64)
         for choice in all_choices(network, 12, seed=1):
             choice = choice | {"batch": 4}
-            model, x = trained(backbone, network, choice)
+            model, x = chosen(explorer, choice)
             kept, note = _kept_memory(model)
             with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
                 model(x)

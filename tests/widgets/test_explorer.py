@@ -11,6 +11,12 @@ from tlcourse.widgets import FreezeExplorer, costs, explorer, sync
 
 
 @pytest.fixture
+def tiny(tiny):
+    tiny.weights = "imagenet"  # said: no stage of a strategy then begins at random
+    return tiny
+
+
+@pytest.fixture
 def model(tiny, pets):
     return tl.freeze(tl.replace_head(tiny, pets.classes), through="stem")
 
@@ -97,16 +103,36 @@ def test_build_makes_what_is_shown(model):
     assert built.stage_names == ("stem",) and built.head.hidden == (64,)
     assert built.classes == model.classes and tl.frozen_stages(built) == ("stem",)
     assert tl.fingerprint(built.stages.stem) == tl.fingerprint(model.stages.stem)
-    choose(shown, kept=2, start="random")
-    random = shown.build()
-    assert tl.fingerprint(random.stages.stem) == tl.fingerprint(model.stages.stem)
-    assert tl.fingerprint(random.stages.stage1) != tl.fingerprint(model.stages.stage1)
-    assert tl.fingerprint(random) == tl.fingerprint(shown.build()), "the same seed, the same model"
     assert tl.fingerprint(model) == before
 
 
+def test_build_makes_mixtures_too(pets):
+    backbone = tl.load_backbone()
+    shown = FreezeExplorer(backbone, pets, size=32)
+    names = list(backbone.stage_names)
+    thawed = {"stage2", "stage5"}  # below a frozen one, and the last that is kept
+    frozen = [name for name in names if name not in thawed]
+    choose(shown, kept=names.index("stage5") + 1, frozen=frozen, adapting=["stem", "stage5"])
+    choose(shown, start="random")
+    built = shown.build()
+    assert built.stage_names[-1] == "stage5" and built.strategy is None
+    for name in built.stage_names:
+        stage, before = getattr(built.stages, name), getattr(backbone.stages, name)
+        assert stage.frozen == (name not in thawed)
+        assert stage.batch_norm == ("adapt" if name in ("stem", "stage5") else "frozen")
+        assert (tl.fingerprint(stage) == tl.fingerprint(before)) == (name not in thawed)
+    assert tl.fingerprint(built) == tl.fingerprint(shown.build()), "the same seed, the same model"
+
+
+def test_what_has_a_name_is_what_apply_builds():
+    backbone = tl.load_backbone()
+    shown = FreezeExplorer(backbone, size=32)
+    choose(shown, frozen=[], adapting=list(backbone.stage_names), start="random")
+    scratch = tl.apply("scratch", backbone, list("abc"))
+    assert tl.fingerprint(shown.build(list("abc"))) == tl.fingerprint(scratch)
+
+
 def test_training_a_copy(model, pets):
-    model.weights = "imagenet"  # said, so that strategies have their names
     shown = FreezeExplorer(model, pets, size=32, epochs=3)
     before = tl.fingerprint(model)
     shown.train()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,8 +16,8 @@ from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel
 from ..networks.preprocess import input_size
-from ..strategies.apply import train
-from ..strategies.strategy import get_strategy
+from ..strategies.apply import apply, train
+from ..strategies.strategy import Strategy
 from ..training.fit import History, fit
 from . import costs, measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
@@ -164,11 +163,26 @@ class FreezeExplorer(CourseWidget):
         if classes is None:
             known: Any = self._followed or self._pictures
             classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
-        model = sync.build_model(self._source, self.choice, classes, seed)
-        if name := costs.strategy_name(self.network, self.choice):
-            # So that `tlcourse.train` goes by it; the model has only the stages that were kept.
-            model.strategy = replace(self._strategies[name], cut=None, deleted=0)
+        name = costs.strategy_name(self.network, self.choice)
+        model = apply(name or self._mixture(), self._source, classes, seed)
+        if name is None:
+            # Batch norm as shown, stage by stage; a strategy has one manner for all.
+            self._freeze(model)
+            model.strategy = None
         return model
+
+    def _mixture(self) -> Strategy:
+        """A choice that is none of the strategies with a name, as one of its own."""
+        choice = self.choice
+        kept = [stage["name"] for stage in self.network["stages"]][: choice["kept"]]
+        trained = tuple(name for name in kept if name not in choice["frozen"])
+        return Strategy(
+            "mixture",
+            cut=kept[-1],
+            trained=trained or 0,
+            reinitialised=(choice["start"] == "random" and trained) or 0,
+            hidden=(choice["hidden"],) if choice["hidden"] else (),
+        )
 
     def refresh(self) -> None:
         """Show what is frozen in the observed model now; called after each cell by itself."""
@@ -228,8 +242,6 @@ class FreezeExplorer(CourseWidget):
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)
         described = measure.describe(network, size)
-        names = [entry["name"] for entry in described["strategies"]]
-        self._strategies = {name: get_strategy(name, network) for name in names}
         return described | {
             "classes": len(classes) if head else self._outputs,
             "speed": measure.measure_speed(network, size),
@@ -278,6 +290,9 @@ class FreezeExplorer(CourseWidget):
             chosen = choice["dataset"], choice["per_class"]
             splits = data if isinstance(data, ImageSplits) else data(*chosen)
             model = self.build(splits.classes)
+            if choice["start"] == "random":
+                for name in set(model.stage_names) - set(choice["frozen"]):
+                    sync.follow_quickly(getattr(model.stages, name))
             cache = bool(freezing.frozen_prefix(model))
             # At least four steps an epoch: with one, the statistics of batch norm stay behind.
             batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
