@@ -42,9 +42,8 @@ class Predictor:
     def pixels(self, picture: Path | bytes) -> np.ndarray | Problem:
         """Read a file, or the bytes of one, to uint8 (size, size, 3), or say what is wrong."""
         try:
-            data, name = picture, Path("the picture")
-            if not isinstance(picture, bytes):
-                data, name = read_bytes(picture), picture
+            data = picture if isinstance(picture, bytes) else read_bytes(picture)
+            name = "the picture" if isinstance(picture, bytes) else picture
             return self.preprocess.pixels(
                 decode_photo(data, name, at_least=self.preprocess.at_least)
             )
