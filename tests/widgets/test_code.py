@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import tlcourse as tl
-from tlcourse.widgets import FreezeExplorer, costs
+from tlcourse.widgets import FreezeExplorer
+from tlcourse.widgets.choice import default_choice, strategy_name
 
 CLASSES = ("tigger", "misty", "neither")
 
@@ -33,7 +34,7 @@ def build(explorer, choice):
 
 @pytest.fixture(scope="module")
 def cases(network, javascript, all_choices):
-    choices = [costs.default_choice(network), *all_choices(network, 15)]
+    choices = [default_choice(network), *all_choices(network, 15)]
     code = javascript(
         "import { plainCode, courseCode } from './texts.js';\n"
         "reply(given.map((pair) => [plainCode(...pair), courseCode(...pair)]));",
@@ -85,7 +86,7 @@ def test_with_the_course(backbone, explorer, cases, pets):
         setting, _, training = code.rpartition("history = ")
         scope = {"backbone": backbone, "data": pets}
         exec(setting, scope)
-        named = costs.strategy_name(explorer.network, choice)
+        named = strategy_name(explorer.network, choice)
         assert ("tl.apply(" in code) == bool(named) == ("tl.train(" in training)
         built = build(explorer, choice)
         model = scope["model"].train()

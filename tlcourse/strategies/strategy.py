@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from ..base.errors import CourseError
-from ..networks.backbones import Backbone, StagedNetwork
+from ..networks.backbones import StagedNetwork
 from ..networks.heads import Head, output_channels
 
 ALL = "all"
@@ -170,7 +170,7 @@ class Strategy:
         steps = max(1, epochs * 2 // 3 - 1)
         return {2 + i * min(steps, len(names)) // len(names): name for i, name in enumerate(names)}
 
-    def diagram(self, backbone: Backbone, classes: int = 2) -> list[tuple[str, str, int]]:
+    def diagram(self, backbone: StagedNetwork, classes: int = 2) -> list[tuple[str, str, int]]:
         """Stages as (name, state, parameters), for `tlcourse.plots.network_diagram`.
 
         State is "frozen", "trained", "re-initialised" (random weights, trained or not), "removed",
