@@ -67,7 +67,7 @@ def test_an_incomplete_choice_is_refused():
 def test_javascript_finds_the_same_strategies(javascript, all_choices):
     networks = [NETWORK, toy(None)]
     for name in ("efficientnet_lite0", "mobilenet_v3_small"):
-        networks.append(measure.describe(tl.load_backbone(name, weights=None), 64))
+        networks.append(measure.count_stages(tl.load_backbone(name, weights=None), 64))
     cases = [[network, choice] for network in networks for choice in all_choices(network, 500)]
     replies = javascript(
         "import { strategyName } from './costs.js';\n"

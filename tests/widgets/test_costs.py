@@ -57,7 +57,7 @@ def described():
     networks = []
     for name, size in (("efficientnet_lite0", 64), ("mobilenet_v3_small", 64)):
         backbone = tl.load_backbone(name, weights=None)
-        network = measure.describe(backbone, size) | {"classes": 3, "speed": NETWORK["speed"]}
+        network = measure.count_stages(backbone, size) | {"classes": 3, "speed": NETWORK["speed"]}
         networks.append((backbone, network))
     return networks
 
@@ -130,7 +130,7 @@ def test_multiplications_of_a_known_network():
     from tlcourse.widgets import measure
 
     backbone = tl.load_backbone("resnet18", weights=None)
-    described = measure.describe(backbone, 224)
+    described = measure.count_stages(backbone, 224)
     # He et al. (2016), table 1: 1.8 billion multiply-adds.
     assert sum(stage["macs"] for stage in described["stages"]) == pytest.approx(1.8e9, rel=0.02)
     assert described["stages"][-1]["output"] == [512, 7, 7]
@@ -144,7 +144,7 @@ def test_measuring_changes_nothing(tiny):
 
     tl.freeze(tiny, through="stem")
     before, random_state = tl.fingerprint(tiny), torch.get_rng_state()
-    measure.describe(tiny, 32)
+    measure.count_stages(tiny, 32)
     speed = measure.measure_speed(tiny, 32)
     assert speed["forward"] > 0 and speed["backward"] > 0
     assert tl.fingerprint(tiny) == before and tl.frozen_stages(tiny) == ("stem",)

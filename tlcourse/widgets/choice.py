@@ -6,9 +6,9 @@ frozen, and whose batch norm follows the batches), `kept` (number of stages kept
 that thawed stages begin with), `dataset`, `per_class` (training pictures per class) and `batch`
 (pictures a batch).
 
-A network is what `tlcourse.widgets.measure.describe` measured, with `classes` (number of outputs)
-and `speed` (`forward` and `backward`, seconds a picture through all stages, or None). What a choice
-costs is added up by the page, from these numbers: see `costs.js`.
+A network is what `tlcourse.widgets.measure.count_stages` measured, with `classes` (number of
+outputs) and `speed` (`forward` and `backward`, seconds a picture through all stages, or None). What
+a choice costs is added up by the page, from these numbers: see `costs.js`.
 """
 
 from __future__ import annotations

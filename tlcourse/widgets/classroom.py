@@ -202,7 +202,7 @@ def _measured(name: str) -> dict:
     """The network's stages and its speed; measuring them takes seconds, once."""
     backbone = _backbone(name)
     speed = measure.measure_speed(backbone, PIXELS)
-    return measure.describe(backbone, PIXELS) | {"speed": speed}
+    return measure.count_stages(backbone, PIXELS) | {"speed": speed}
 
 
 def _described(name: str, data: str, per_class: int) -> dict:

@@ -242,7 +242,7 @@ class FreezeExplorer(CourseWidget):
         self._source = copy.deepcopy(network)
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)
-        described = measure.describe(network, size)
+        described = measure.count_stages(network, size)
         return described | {
             "classes": len(classes) if head else self._outputs,
             "speed": measure.measure_speed(network, size),
