@@ -19,7 +19,7 @@ _STEP = 1.1  # by which factor a point moves that another one would hide
 
 
 @in_style
-def case_map(points: Sequence[Mapping], *, title: str = "") -> Figure:
+def case_map(points: Sequence[Mapping]) -> Figure:
     """Draw the four cases as a map with data sets on it.
 
     Parameters
@@ -27,13 +27,9 @@ def case_map(points: Sequence[Mapping], *, title: str = "") -> Figure:
     points : sequence of mappings
         Each with ``name``, ``per_class`` (different training pictures per class), ``similarity``
         and ``similarity_error``. Points of one name share colour and marker.
-    title : str
-        Above the map, where there is one.
     """
     figure = Figure(figsize=(7.5, 4.6), layout="constrained")
     draw_case_map(figure.subplots(), points)
-    if title:
-        figure.suptitle(title, fontsize=11)
     return figure
 
 
