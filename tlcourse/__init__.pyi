@@ -4,6 +4,7 @@ from .activations.cache import cache_activations as cache_activations
 from .advice.advise import advise as advise
 from .advice.look import look as look
 from .advice.probe import distinct_per_class as distinct_per_class
+from .app.stream import predict_files as predict_files
 from .base.claims import claim as claim
 from .base.errors import CourseError as CourseError
 from .base.lesson import lesson_setup as lesson_setup
@@ -46,6 +47,5 @@ from .training.optimizer import (
     FrozenChangedError as FrozenChangedError,
     make_optimizer as make_optimizer,
 )
-from .training.stream import predict_files as predict_files
 
 __version__: str

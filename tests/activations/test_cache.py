@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import tlcourse as tl
-from tlcourse.activations.cache import CacheRefusedError, describe
+from tlcourse.activations.cache import CacheRefusedError, row_meaning
 from tlcourse.activations.housekeeping import verify_cache
 from tlcourse.activations.rows import Activations
 from tlcourse.activations.shards import CacheError
@@ -496,7 +496,7 @@ def test_preprocessing_is_part_of_the_key(backbone):
         replace(preprocess, interpolation="bilinear"),
         replace(preprocess, crop=0.9),
     ]
-    names = {folder_name(describe(backbone, CUT, True, p)) for p in (preprocess, *others)}
+    names = {folder_name(row_meaning(backbone, CUT, True, p)) for p in (preprocess, *others)}
     assert len(names) == 5
 
 

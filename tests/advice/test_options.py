@@ -5,7 +5,7 @@ import pytest
 
 import tlcourse as tl
 from tlcourse.advice import options
-from tlcourse.advice.options import Option, choose, duration, price, try_out
+from tlcourse.advice.options import Option, cheapest_as_good, in_words, price, try_out
 
 
 @pytest.fixture(scope="module")
@@ -28,18 +28,18 @@ def right(*values):
 def test_the_cheapest_that_cannot_be_told_from_the_best_is_chosen():
     even = np.tile([1.0, 0.0], 20)
     cheap, dear = Option("cheap", 1, even), Option("dear", 100, np.roll(even, 1))
-    assert choose((dear, cheap)) is cheap
+    assert cheapest_as_good((dear, cheap)) is cheap
     better = Option("better", 100, np.ones(40))
-    assert choose((cheap, better, Option("untried", 0.1))) is better
+    assert cheapest_as_good((cheap, better, Option("untried", 0.1))) is better
     one_more = even.copy()
     one_more[1] = 1
-    assert choose((cheap, Option("one more", 100, one_more))) is cheap
+    assert cheapest_as_good((cheap, Option("one more", 100, one_more))) is cheap
 
 
 def test_an_option_says_what_it_reached_and_costs():
     assert str(Option("last_3", 40.4)) == "last_3: not tried, about 40 s"
     assert str(Option("last_3", 400, right(1, 1, 1, 0))) == "last_3: 75%, about 7 min"
-    assert duration(0.01) == "1 s"
+    assert in_words(0.01) == "1 s"
 
 
 def test_more_pictures_larger_pictures_and_more_training_cost_more(backbone):

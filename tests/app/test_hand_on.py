@@ -16,7 +16,7 @@ import tlcourse as tl
 from tlcourse.app import hand_on
 from tlcourse.app.arguments import add_split_folders
 from tlcourse.app.hand_on import TimmForm, card, command, configuration, timm_form
-from tlcourse.app.report import Run
+from tlcourse.app.report import Reported
 from tlcourse.data.sets import ImageSet
 from tlcourse.training.evaluate import Evaluation
 
@@ -122,7 +122,7 @@ def run_of():
     probabilities = np.full((50, 3), 0.05, np.float32)
     probabilities[np.arange(50), labels] = 0.9
     probabilities[:5] = (0.1, 0.7, 0.2)
-    return Run(
+    return Reported(
         title="pets: a classifier for three",
         classes=CLASSES,
         history=None,

@@ -13,8 +13,8 @@ from PIL import Image
 import tlcourse as tl
 from tlcourse.app.cli import main
 from tlcourse.app.predict_pictures import NoPicturesError, expand
+from tlcourse.app.stream import predict_files
 from tlcourse.data.photo import Problem
-from tlcourse.training.stream import predict_files
 
 
 @pytest.fixture(scope="module")

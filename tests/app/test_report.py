@@ -47,7 +47,7 @@ def run(measured=None, **changes):
         "settings": {"folder": NASTY, "seed": 0},
         "warnings": [f"{NASTY} was left out"],
     }
-    return report.Run(**(settings | changes))
+    return report.Reported(**(settings | changes))
 
 
 class Reader(HTMLParser):

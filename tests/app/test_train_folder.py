@@ -262,7 +262,7 @@ def test_the_time_is_kept_and_the_rivals_are_reported(photos, tmp_path, monkeypa
         clock._stopped = row["epoch"] == 3
         return not clock._stopped
 
-    monkeypatch.setattr(choose.Clock, "go_on", three_epochs)
+    monkeypatch.setattr(choose.TimeBudget, "go_on", three_epochs)
     monkeypatch.setattr(choose, "TRIALS", 0)
     said = []
     result = quick(

@@ -7,7 +7,7 @@ import pytest
 from widget_page import show
 
 import tlcourse as tl
-from tlcourse.widgets import FreezeExplorer, costs
+from tlcourse.widgets import FreezeExplorer
 
 MEASURED = [
     {"dataset": "pets", "strategy": strategy, "train_per_class": 10, "size": 96}
@@ -70,21 +70,22 @@ def test_clicks_change_every_figure(page, explorer):
 
 
 def expect_figures(page, network, chosen):
-    """What the page shows is what Python computes."""
-    summary = costs.summarise(network, costs.check_choice(network, chosen))
+    """What the page shows is what its sums say; tests/widgets/test_costs.py checks those."""
     say = page.evaluate(
-        "async ([source, s]) => {"
+        "async ([source, ...given]) => {"
         "const module = await import(URL.createObjectURL(new Blob([source],"
         "{type: 'text/javascript'})));"
-        "return module.default(s); }",
+        "return module.default(...given); }",
         [
             str(FreezeExplorer._esm).replace(
                 "export default { render };",
-                "export default (s) => [`${formatCount(s.parameters.trained)} trained`,"
+                "export default (network, choice) => { const s = summarise(network, choice);"
+                "return [`${formatCount(s.parameters.trained)} trained`,"
                 "`${formatShare(s.work.total)} left`, formatBytes(s.memory.activations),"
-                "formatSeconds(s.seconds.plain)];",
+                "formatSeconds(s.seconds.plain), s.cache.through]; };",
             ),
-            summary,
+            network,
+            chosen,
         ],
     )
     shown = [
@@ -92,8 +93,7 @@ def expect_figures(page, network, chosen):
         for title in ("Parameters", "Work of an epoch", "Memory", "Time of an epoch, estimated")
     ]
     assert shown[:3] == say[:3] and shown[3].startswith(say[3])
-    through = summary["cache"]["through"]
-    expected = f"through {through}" if through else "nothing"
+    expected = f"through {say[4]}" if say[4] else "nothing"
     assert card(page, "Cache").locator(".big").inner_text() == expected
     states = page.locator("button.tlx-block").evaluate_all(
         "all => all.map((b) => b.getAttribute('aria-pressed') === 'true')"

@@ -85,15 +85,15 @@ def left_over(folder, *kept):
 
 
 def test_a_download_arrives_whole(server, tmp_path):
-    fetch(f"{server.url}/f.bin", tmp_path / "f.bin", sha256=hashlib.sha256(CONTENT).hexdigest())
+    fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == CONTENT
-    assert left_over(tmp_path, "f.bin") == []
+    assert left_over(tmp_path, "f.bin", "f.bin.sha256") == []
 
 
 @pytest.mark.parametrize("length", ["", "many", "-1", "1e5", "3,000", "²"])
 def test_a_length_that_is_no_number_is_passed_over(server, tmp_path, length):
     server.length = length
-    fetch(f"{server.url}/f.bin", tmp_path / "f.bin", sha256=hashlib.sha256(CONTENT).hexdigest())
+    fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == CONTENT
 
 
@@ -126,10 +126,11 @@ def test_a_stamp_that_is_damaged_means_a_new_start(server, tmp_path, stamp):
     assert left_over(tmp_path, "f.bin", "f.bin.sha256") == []
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(server, tmp_path):
+def test_a_file_that_changed_meanwhile_is_fetched_from_its_start(server, tmp_path, monkeypatch):
     server.cuts = [40_000]
-    with pytest.raises(DownloadError):
-        fetch(f"{server.url}/f.bin", tmp_path / "f.bin", attempts=1)
+    with monkeypatch.context() as once, pytest.raises(DownloadError):
+        once.setattr(downloads, "ATTEMPTS", 1)
+        fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     server.files["/f.bin"] = CONTENT[::-1]
     fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == CONTENT[::-1]
@@ -142,19 +143,21 @@ def test_a_server_that_cannot_continue_starts_again(server, tmp_path):
     assert [r for _, r in server.requests] == [None, None]
 
 
-def test_a_part_that_is_already_whole(server, tmp_path):
+def test_a_part_that_is_already_whole(server, tmp_path, monkeypatch):
     """The run before ended between the last byte and the move."""
     server.cuts = [40_000]
-    with pytest.raises(DownloadError):
-        fetch(f"{server.url}/f.bin", tmp_path / "f.bin", attempts=1)
+    with monkeypatch.context() as once, pytest.raises(DownloadError):
+        once.setattr(downloads, "ATTEMPTS", 1)
+        fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     (tmp_path / "f.bin.part").write_bytes(CONTENT)
     fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert (tmp_path / "f.bin").read_bytes() == CONTENT
 
 
 def test_wrong_bytes_are_refused_and_deleted(server, tmp_path):
+    (tmp_path / "f.bin.sha256").write_text("0" * 64, encoding="ascii")
     with pytest.raises(DownloadError, match="SHA-256") as caught:
-        fetch(f"{server.url}/f.bin", tmp_path / "f.bin", sha256="0" * 64)
+        fetch(f"{server.url}/f.bin", tmp_path / "f.bin")
     assert isinstance(caught.value, CourseError)
     assert not (tmp_path / "f.bin").exists() and not (tmp_path / "f.bin.part").exists()
 
@@ -185,13 +188,14 @@ def test_no_connection_is_said_in_seconds(tmp_path, server):
     assert left_over(tmp_path) == []
 
 
-def test_a_silent_server_is_given_up(tmp_path):
+def test_a_silent_server_is_given_up(tmp_path, monkeypatch):
     import socket
 
+    monkeypatch.setattr(downloads, "TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/f"
         with pytest.raises(DownloadError, match="timed out"):
-            fetch(url, tmp_path / "f", timeout=0.3)
+            fetch(url, tmp_path / "f")
 
 
 # Archives

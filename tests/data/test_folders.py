@@ -20,7 +20,7 @@ from tlcourse.data.catalog import load_dataset
 from tlcourse.data.folders import BadFilesWarning
 from tlcourse.data.photo import PhotoError
 from tlcourse.data.sets import DatasetError
-from tlcourse.data.splits import SplitError, clusters, divide, draw_per_class
+from tlcourse.data.splits import Pool, SplitError, clusters, divide, draw_per_class
 
 
 def parts(splits):
@@ -552,7 +552,7 @@ def test_clusters_join_through_any_key():
 
 def test_divide_is_exact_for_single_pictures():
     labels = np.repeat([0, 1, 2], [50, 7, 20])
-    taken = divide(labels, np.arange(77), np.array([10, 2, 5]), "abc", seed=3)
+    taken = divide(Pool(labels, np.arange(77), "abc"), np.array([10, 2, 5]), seed=3)
     assert Counter(labels[taken].tolist()) == {0: 10, 1: 2, 2: 5}
 
 

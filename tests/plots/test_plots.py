@@ -91,7 +91,7 @@ FIGURES = {
     "filters": lambda: plots.filters(torch.randn(5, 3, 3, 3)),
     "parameter_bars": lambda: plots.parameter_bars(COUNT),
     "network_diagram": lambda: plots.network_diagram(PARTS),
-    "case_map": lambda: plots.case_map([PLACE, PLACE | {"name": "b", "per_class": 900}], title="t"),
+    "case_map": lambda: plots.case_map([PLACE, PLACE | {"name": "b", "per_class": 900}]),
 }
 
 

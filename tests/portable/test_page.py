@@ -13,7 +13,7 @@ import tlcourse as tl
 from tlcourse.app.cli import main
 from tlcourse.data.drawn.pets import draw_pet
 from tlcourse.portable import assets
-from tlcourse.portable.networks import ExportError, describe, model_to_onnx
+from tlcourse.portable.networks import ExportError, about_file, model_to_onnx
 
 CLASSES = ("tigger", "misty", "neither")
 SIZE = 96
@@ -39,7 +39,7 @@ def runs_as_predict(model):
     with torch.inference_mode():
         model.temperature = float(copy.deepcopy(model).eval()(pixels).std())  # no answer is certain
     before = [module.training for module in model.modules()]
-    data = model_to_onnx(model, describe(model)).SerializeToString()
+    data = model_to_onnx(model, about_file(model)).SerializeToString()
     assert before == [module.training for module in model.modules()]
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     logits, features = session.run(["logits", "features"], {"pictures": pixels.numpy()})

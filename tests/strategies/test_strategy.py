@@ -168,6 +168,17 @@ def test_a_strategy_is_a_value(lite0):
         strategy.trained = 3
 
 
+def test_any_stages_may_be_trained_also_below_frozen_ones(lite0):
+    own = Strategy("own", cut="stage3", trained=("stage1", "stage3"), reinitialised=("stage3",))
+    model = tl.apply(own, lite0, ["a", "b"])
+    assert frozen_stages(model) == ("stem", "stage2")
+    pretrained = bits(lite0)
+    same = {name: value == pretrained[name] for name, value in bits(model).items()}
+    assert same == {"stem": True, "stage1": True, "stage2": True, "stage3": False}
+    assert own.thawed_stages(model) == ("stage1",) and own.new_stages(model) == ("stage3",)
+    assert "give stage3 random weights; freeze all but stage1 and stage3" in str(own)
+
+
 def test_probe_then_finetune_trains_the_head_alone_first(lite0, pets):
     model = tl.apply("finetune_all", lite0, pets.classes)
     start, seen = bits(model), []
@@ -323,6 +334,8 @@ def test_names_that_mean_nothing_are_answered_with_those_there_are(lite0, name, 
         ({"deleted": -1}, "from 0 to 8"),
         ({"deleted": 3, "trained": 7}, "from 0 to 6"),
         ({"cut": "stem", "reinitialised": 2}, "from 0 to 1"),
+        ({"trained": ()}, "tuple of names"),
+        ({"cut": "stage1", "trained": ("stem", "stage4")}, "stage4 is not kept"),
     ],
 )
 def test_settings_that_cannot_be_carried_out_are_refused(lite0, settings, said):

@@ -1,4 +1,4 @@
-"""The case map: its table in Python and in JavaScript, and what it refuses."""
+"""The case map: its regions and points in Python, and where a place lies in JavaScript."""
 
 import math
 
@@ -13,23 +13,6 @@ POINTS = [
     {"name": "pets", "per_class": 10, "similarity": 0.8, "scores": SCORES},
     {"name": "digits", "per_class": 150, "similarity": 0.2, "scores": SCORES},
 ]
-
-
-@pytest.mark.parametrize(
-    ("per_class", "similarity", "title"),
-    [
-        (1, 1, "small, similar"),
-        (149, 0.45, "small, similar"),
-        (150, 0.45, "large, similar"),
-        (1000, 1, "large, similar"),
-        (49, 0.44, "small, different"),
-        (1000, 0, "large, different"),
-    ],
-)
-def test_the_four_cases_cover_the_map_without_overlap(per_class, similarity, title):
-    regions = cases.four_cases()
-    assert cases.region_at(regions, per_class, similarity)["title"] == title
-    assert cases.region_at(regions[::-1], per_class, similarity)["title"] == title
 
 
 def test_the_lines_are_those_of_the_advice():
@@ -57,53 +40,43 @@ def test_early_layers_are_kept_where_pictures_are_few_and_different():
     assert recommended["large, different"] == "finetune_all"
 
 
-def test_javascript_says_the_same(javascript):
+def test_the_four_cases_cover_the_map_without_overlap(javascript):
+    titles = {
+        (1, 1): "small, similar",
+        (149, 0.45): "small, similar",
+        (150, 0.45): "large, similar",
+        (1000, 1): "large, similar",
+        (49, 0.44): "small, different",
+        (1000, 0): "large, different",
+        (2000, 0): None,
+    }
+    regions = cases.four_cases()
+    for ordered in (regions, regions[::-1]):
+        found = javascript(
+            "import { regionAt } from './cases.js';\n"
+            "const [regions, places] = given;\n"
+            "reply(places.map((place) => regionAt(regions, ...place)?.title ?? null));",
+            [ordered, list(titles)],
+        )
+        assert found == list(titles.values())
+
+
+def test_the_nearest_point(javascript):
     places = [(size, s / 20) for size in (1, 2, 149, 150, 151, 1000, 2000) for s in range(21)]
-    regions = cases.four_cases()[:3]  # one corner without a recommendation
     said = javascript(
-        "import { regionAt, nearestPoint } from './cases.js';\n"
-        "const [regions, points, places] = given;\n"
-        "reply(places.map(([n, s]) => [regionAt(regions, n, s), nearestPoint(points, n, s)]));",
-        [regions, POINTS, places],
+        "import { nearestPoint } from './cases.js';\n"
+        "const [points, places] = given;\n"
+        "reply(places.map((place) => nearestPoint(points, ...place)));",
+        [POINTS, places],
     )
-    for (size, similarity), (region, point) in zip(places, said, strict=True):
-        assert region == cases.region_at(regions, size, similarity)
+    for (size, similarity), point in zip(places, said, strict=True):
         # A tenfold size counts as much as a third of the range of similarity.
         far = [
             (math.log10(p["per_class"] / size) / 3) ** 2 + (p["similarity"] - similarity) ** 2
             for p in POINTS
         ]
         assert far[point] == pytest.approx(min(far))
-    assert None in [region for region, _ in said] and {0, 1} == {point for _, point in said}
-
-
-def test_the_widget_follows_its_sliders():
-    shown = CaseMap(POINTS)
-    assert shown.recommended["title"] == "small, similar"
-    shown.per_class, shown.similarity = 500, 0.1
-    assert shown.recommended["title"] == "large, different"
-    shown.regions = []
-    assert shown.recommended is None
-
-
-@pytest.mark.parametrize(
-    ("points", "message"),
-    [
-        ([{"name": "pets", "per_class": 10}], "'pets' lacks scores, similarity"),
-        ([POINTS[0] | {"per_class": 0}], "per_class=0 must be at least 1"),
-        ([POINTS[0] | {"similarity": 1.5}], "similarity=1.5 between 0 and 1"),
-    ],
-)
-def test_points_that_cannot_be_drawn_are_refused(points, message):
-    with pytest.raises(cases.CaseMapError, match=message):
-        CaseMap(points)
-    with pytest.raises(cases.CaseMapError, match=message):
-        CaseMap(POINTS).points = points
-
-
-def test_regions_that_cannot_be_drawn_are_refused():
-    with pytest.raises(cases.CaseMapError, match="'small' lacks per_class, similarity, strategy"):
-        CaseMap(regions=[{"title": "small", "why": "because"}])
+    assert {0, 1} == set(said)
 
 
 def test_where_no_widget_is_drawn_there_is_a_picture():

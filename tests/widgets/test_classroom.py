@@ -16,15 +16,28 @@ def page():
     return Classroom(seconds=30)
 
 
-def test_each_plan_says_what_learns_and_what_it_costs(page):
-    plans = {plan["name"]: plan for plan in page.plans}
-    assert plans["linear_probe"]["trained"] == 3 * (1280 + 1)
-    assert len(plans["linear_probe"]["frozen"]) == len(page.network["stages"])
-    assert len(plans["last_2"]["frozen"]) == len(page.network["stages"]) - 2
-    assert plans["finetune_all"]["frozen"] == plans["scratch"]["frozen"] == []
-    assert plans["finetune_all"]["trained"] == plans["finetune_all"]["all"]
-    assert [plan["random"] for plan in page.plans] == [False, False, False, True]
-    assert 0 < plans["linear_probe"]["work"] < plans["last_2"]["work"] < 1
+@pytest.fixture
+def costs(page, javascript):
+    """The function that gives what the page says of each plan."""
+    code = (
+        "import { summarise } from './costs.js';\n"
+        "const { network, plans } = given;\n"
+        "reply(plans.map((plan) => [plan.name, summarise(network, plan.choice)]));"
+    )
+    return lambda: dict(javascript(code, {"network": page.network, "plans": page.plans}))
+
+
+def test_each_plan_says_what_learns_and_what_it_costs(page, costs):
+    choices = {plan["name"]: plan["choice"] for plan in page.plans}
+    assert len(choices["linear_probe"]["frozen"]) == len(page.network["stages"])
+    assert len(choices["last_2"]["frozen"]) == len(page.network["stages"]) - 2
+    assert choices["finetune_all"]["frozen"] == choices["scratch"]["frozen"] == []
+    assert [name for name in choices if choices[name]["start"] == "random"] == ["scratch"]
+    said = costs()
+    assert said["linear_probe"]["parameters"]["trained"] == 3 * (1280 + 1)
+    assert said["finetune_all"]["parameters"]["frozen"] == 0
+    work = [said[name]["work"]["cached_total"] for name in ("linear_probe", "last_2")]
+    assert 0 < work[0] < work[1] < 1
 
 
 def test_the_unseen_pictures_are_a_hundred_of_all_classes_by_turns():
@@ -48,9 +61,9 @@ def test_a_choice_that_is_none_is_refused(page, wrong):
     assert page.choice == before
 
 
-def test_other_pictures_give_another_head(page):
+def test_other_pictures_give_another_head(page, costs):
     page.choice = {**page.choice, "set": "digits"}
-    assert page.plans[0]["trained"] == 10 * (1280 + 1)
+    assert costs()["linear_probe"]["parameters"]["trained"] == 10 * (1280 + 1)
     assert len(page.shelf["classes"]) == 10
     page.choice = {**page.choice, "set": "pets"}
 

@@ -4,24 +4,37 @@ import pytest
 import torch
 
 import tlcourse as tl
-from tlcourse.widgets import costs, measure, sync
+from tlcourse.widgets import FreezeExplorer
+from tlcourse.widgets.choice import default_choice, strategy_name
 
 CLASSES = ("tigger", "misty", "neither")
 
 
 @pytest.fixture(scope="module")
 def backbone():
-    return tl.load_backbone("mobilenet_v3_small", weights=None)
+    found = tl.load_backbone("mobilenet_v3_small", weights=None)
+    found.weights = "imagenet"  # said, so that strategies have their names
+    return found
 
 
 @pytest.fixture(scope="module")
-def network(backbone):
-    return measure.describe(backbone, 64) | {"classes": 3, "speed": None}
+def explorer(backbone):
+    return FreezeExplorer(backbone, size=64)
+
+
+@pytest.fixture(scope="module")
+def network(explorer):
+    return explorer.network
+
+
+def build(explorer, choice):
+    explorer.choice = choice
+    return explorer.build(CLASSES).train()
 
 
 @pytest.fixture(scope="module")
 def cases(network, javascript, all_choices):
-    choices = [costs.default_choice(network), *all_choices(network, 15)]
+    choices = [default_choice(network), *all_choices(network, 15)]
     code = javascript(
         "import { plainCode, courseCode } from './texts.js';\n"
         "reply(given.map((pair) => [plainCode(...pair), courseCode(...pair)]));",
@@ -42,17 +55,20 @@ def state_in_training(model):
 
 
 def same_weights(model, other):
-    ours, theirs = model.stages.state_dict(), other.stages.state_dict()
-    return {name: torch.equal(value, theirs[name]) for name, value in ours.items()}
+    """Which stages of a model have the weights that they have in another."""
+    return {
+        name: tl.fingerprint(stage) == tl.fingerprint(getattr(other.stages, name))
+        for name, stage in model.stages.named_children()
+    }
 
 
-def test_plain_pytorch(backbone, cases):
+def test_plain_pytorch(backbone, explorer, cases):
     for choice, (code, _) in cases:
         model = tl.replace_head(backbone, CLASSES)
         scope = {"model": model}
         exec(code, scope)
         scope["train_mode"]()
-        built = sync.build_model(backbone, choice, CLASSES).train()
+        built = build(explorer, choice)
         assert model.stage_names == built.stage_names
         assert state_in_training(model) == state_in_training(built), code
         x = torch.zeros(2, 3, 64, 64)
@@ -65,14 +81,14 @@ def test_plain_pytorch(backbone, cases):
         assert same_weights(model, reference) == same_weights(built, reference)
 
 
-def test_with_the_course(backbone, network, cases, pets):
+def test_with_the_course(backbone, explorer, cases, pets):
     for choice, (_, code) in cases:
         setting, _, training = code.rpartition("history = ")
         scope = {"backbone": backbone, "data": pets}
         exec(setting, scope)
-        named = costs.strategy_name(network, choice)
+        named = strategy_name(explorer.network, choice)
         assert ("tl.apply(" in code) == bool(named) == ("tl.train(" in training)
-        built = sync.build_model(backbone, choice, CLASSES).train()
+        built = build(explorer, choice)
         model = scope["model"].train()
         assert model.stage_names == built.stage_names
         assert state_in_training(model) == state_in_training(built), code

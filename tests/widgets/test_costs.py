@@ -1,47 +1,20 @@
-"""The figures of the freeze explorer: against hand counts, against PyTorch, and in JavaScript."""
-
-from collections import OrderedDict
+"""The figures of the freeze explorer: against hand counts, and against PyTorch."""
 
 import pytest
-from torch import nn
+from toy_network import NETWORK, choose
 
-from tlcourse.networks.backbones import StagedNetwork
-from tlcourse.strategies.strategy import get_strategy
-from tlcourse.widgets import costs, measure
-
-STAGES = [
-    {"name": "stem", "parameters": 100, "batch_norm": True, "macs": 1000, "output": [4, 8, 8]}
-    | {"kept": 5000, "entry": 400},
-    {"name": "stage1", "parameters": 300, "batch_norm": False, "macs": 3000, "output": [8, 4, 4]}
-    | {"kept": 700, "entry": 900},
-    {"name": "stage2", "parameters": 600, "batch_norm": True, "macs": 2000, "output": [16, 2, 2]}
-    | {"kept": 300, "entry": 1000},
-]
+from tlcourse.widgets.choice import default_choice
 
 
-def staged(weights):
-    """What a network of these stages has to say of itself to strategies."""
-    network = StagedNetwork()
-    network.weights, network.spec = weights, None
-    network.stages = nn.Sequential(OrderedDict((s["name"], nn.Identity()) for s in STAGES))
-    return network
+@pytest.fixture(scope="module")
+def summarise(javascript):
+    """The function of (network, choice) that the page calls."""
+    code = "import { summarise } from './costs.js';\nreply(summarise(...given));"
+    return lambda network, choice: javascript(code, [network, choice])
 
 
-def toy(weights="imagenet"):
-    return NETWORK | {"weights": weights, "strategies": measure.named_choices(staged(weights))}
-
-
-NETWORK = {"name": "toy", "weights": "imagenet", "size": 32, "stages": STAGES, "classes": 2}
-NETWORK["speed"] = {"forward": 0.001, "backward": 0.002, "device": "cpu"}
-NETWORK = toy()
-
-
-def choose(**changes):
-    return costs.check_choice(NETWORK, costs.default_choice(NETWORK) | changes)
-
-
-def test_a_linear_probe_by_hand():
-    summary = costs.summarise(NETWORK, choose())
+def test_a_linear_probe_by_hand(summarise):
+    summary = summarise(NETWORK, choose())
     head = 16 * 2
     assert summary["parameters"] == {"trained": head + 2, "new": 34, "frozen": 1000, "removed": 0}
     # Trained is one layer, whose input needs no gradient: one product forward, one backward. The
@@ -56,8 +29,8 @@ def test_a_linear_probe_by_hand():
     assert summary["strategy"] == "linear_probe" and summary["warnings"] == []
 
 
-def test_a_stage_thawed_below_frozen_ones_by_hand():
-    summary = costs.summarise(NETWORK, choose(frozen=["stem", "stage2"], adapting=["stage2"]))
+def test_a_stage_thawed_below_frozen_ones_by_hand(summarise):
+    summary = summarise(NETWORK, choose(frozen=["stem", "stage2"], adapting=["stage2"]))
     # Trained: two products, but for what enters the lowest; the frozen one above passes the
     # gradient on: one; below: none.
     backward = 2 * 3000 - 900 + 2000 + 2 * 32
@@ -68,67 +41,12 @@ def test_a_stage_thawed_below_frozen_ones_by_hand():
     assert summary["strategy"] is None
 
 
-def test_hidden_units_and_a_cut_by_hand():
-    summary = costs.summarise(NETWORK, choose(kept=2, hidden=256))
+def test_hidden_units_and_a_cut_by_hand(summarise):
+    summary = summarise(NETWORK, choose(kept=2, hidden=256))
     new = (8 * 256 + 256) + (256 * 2 + 2)
     assert summary["parameters"] == {"trained": new, "new": new, "frozen": 400, "removed": 600}
     assert summary["strategy"] == "hidden_1"
     assert summary["cache"]["numbers"] == 8  # after the last kept stage the mean is enough
-
-
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({}, "linear_probe"),
-        ({"frozen": ["stem", "stage1"]}, "last_1"),
-        ({"frozen": ["stem", "stage1"], "adapting": ["stage2"]}, None),
-        ({"frozen": ["stem"], "adapting": ["stage2"], "start": "random"}, "reinit_2"),
-        ({"frozen": []}, "finetune_all"),
-        ({"frozen": [], "adapting": ["stem", "stage2"]}, "finetune_naive"),
-        ({"frozen": [], "adapting": ["stage2"]}, None),
-        ({"frozen": [], "adapting": ["stem", "stage2"], "start": "random"}, "scratch"),
-        ({"kept": 1}, "cut_stem"),
-        ({"kept": 2, "hidden": 256}, "hidden_1"),
-        ({"hidden": 256}, "extended_frozen"),
-        ({"hidden": 256, "frozen": []}, "extended_updated"),
-        ({"hidden": 64}, None),
-        ({"adapting": ["stem"]}, None),
-        ({"frozen": ["stage2"], "adapting": ["stem"]}, None),
-        ({"frozen": ["stem"], "adapting": ["stage2"], "kept": 2}, None),
-    ],
-)
-def test_names_of_the_measured_strategies(changes, name):
-    assert costs.strategy_name(NETWORK, choose(**changes)) == name
-
-
-def test_every_name_is_found_and_is_a_strategy_of_the_course(all_choices):
-    for weights in ("imagenet", None):
-        network = toy(weights)
-        names = {entry["name"] for entry in network["strategies"]}
-        found = {costs.strategy_name(network, c) for c in all_choices(network, 4000)} - {None}
-        assert found == names and len(names) > (9 if weights else 3)
-        for name in names:
-            get_strategy(name, staged(weights))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"frozen": ["stage9"]}, "no stage stage9; the stages are stem, stage1, stage2"),
-        ({"kept": 0}, "between 1 and 3"),
-        ({"hidden": -1}, "hidden=-1"),
-        ({"batch": 0}, "batch=0"),
-        ({"start": "imagenet"}, 'choose "pretrained" or "random"'),
-    ],
-)
-def test_a_choice_that_does_not_fit_is_refused(changes, message):
-    with pytest.raises(costs.ChoiceError, match=message):
-        choose(**changes)
-
-
-def test_an_incomplete_choice_is_refused():
-    with pytest.raises(costs.ChoiceError, match="does not say: .*batch"):
-        costs.check_choice(NETWORK, {"frozen": []})
 
 
 @pytest.fixture(scope="module")
@@ -139,88 +57,58 @@ def described():
     networks = []
     for name, size in (("efficientnet_lite0", 64), ("mobilenet_v3_small", 64)):
         backbone = tl.load_backbone(name, weights=None)
-        network = measure.describe(backbone, size) | {"classes": 3, "speed": NETWORK["speed"]}
+        network = measure.count_stages(backbone, size) | {"classes": 3, "speed": NETWORK["speed"]}
         networks.append((backbone, network))
     return networks
 
 
-def test_javascript_computes_the_same(described, javascript, all_choices):
-    measured = [
-        {"dataset": "pets", "strategy": strategy, "train_per_class": 10, "size": 96}
-        | {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 3}
-        for strategy in ("linear_probe", "finetune_all", "scratch", "last_1", "cut_stem")
-    ]
-    cases = []
-    for network in (
-        NETWORK,
-        toy(None) | {"speed": None},
-        *(n for _, n in described),
-    ):
-        cases += [[network, choice, measured] for choice in all_choices(network, 500)]
-    replies = javascript(
-        "import { summarise } from './costs.js';\n"
-        "reply(given.map(([network, choice, measured]) => summarise(network, choice, measured)));",
-        cases,
-    )
-    strategies = set()
-    for case, reply in zip(cases, replies, strict=True):
-        expected = costs.summarise(*case)
-        strategies.add(expected["strategy"])
-        assert reply == flat_approx(expected), case[1]
-    assert {None, "linear_probe", "finetune_all", "scratch", "random_frozen"} <= strategies
-
-
-def flat_approx(value):
-    """Numbers to within rounding, in nested dicts."""
-    if isinstance(value, dict):
-        return {key: flat_approx(part) for key, part in value.items()}
-    return pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
-
-
-def trained(backbone, network, choice):
+def chosen(explorer, choice):
     """A model as chosen, in train mode, and a batch for it."""
     import torch
 
-    from tlcourse.widgets import sync
+    explorer.choice = choice
+    model = explorer.build(list("abc")).train()
+    size = explorer.network["size"]
+    return model, torch.zeros(choice["batch"], 3, size, size)
 
-    model = sync.build_model(backbone, choice, list("abc")).train()
-    return model, torch.zeros(choice["batch"], 3, network["size"], network["size"])
 
-
-def test_work_is_what_pytorch_does(all_choices):
+def test_work_is_what_pytorch_does(summarise, all_choices):
     from torch.utils.flop_counter import FlopCounterMode
 
     import tlcourse as tl
-    from tlcourse.widgets import measure
+    from tlcourse.widgets import FreezeExplorer
 
     # A network without grouped convolutions, in whose backward pass PyTorch's counter counts the
     # products of all groups with all others.
-    backbone = tl.load_backbone("resnet18", weights=None)
-    network = measure.describe(backbone, 64) | {"classes": 3}
-    everything = costs.default_choice(network) | {"frozen": []}
+    explorer = FreezeExplorer(tl.load_backbone("resnet18", weights=None), size=64)
+    network = explorer.network
+    everything = default_choice(network) | {"frozen": []}
     whole = None
     for choice in [everything, *all_choices(network, 12, seed=1)]:
         choice = choice | {"batch": 2, "hidden": 0}
-        model, x = trained(backbone, network, choice)
+        model, x = chosen(explorer, choice)
         with FlopCounterMode(display=False) as counter:
             model(x).sum().backward()
         whole = whole or counter.get_total_flops()
-        share = costs.summarise(network, choice)["work"]["total"]  # of its own whole, head included
+        share = summarise(network, choice)["work"]["total"]  # of its own whole, head included
         assert share == pytest.approx(counter.get_total_flops() / whole, rel=1e-4), choice
 
 
-def test_memory_is_what_pytorch_keeps(described, all_choices):
+def test_memory_is_what_pytorch_keeps(described, summarise, all_choices):
     import torch
 
+    from tlcourse.widgets import FreezeExplorer
+
     for backbone, network in described:
+        explorer = FreezeExplorer(backbone, size=64)
         for choice in all_choices(network, 12, seed=1):
             choice = choice | {"batch": 4}
-            model, x = trained(backbone, network, choice)
+            model, x = chosen(explorer, choice)
             kept, note = _kept_memory(model)
             with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
                 model(x)
             held = sum(nbytes for nbytes, _ in kept.values())
-            computed = costs.summarise(network, choice)["memory"]["activations"]
+            computed = summarise(network, choice)["memory"]["activations"]
             assert computed == pytest.approx(held, rel=0.02, abs=4 * 4096), choice
 
 
@@ -242,7 +130,7 @@ def test_multiplications_of_a_known_network():
     from tlcourse.widgets import measure
 
     backbone = tl.load_backbone("resnet18", weights=None)
-    described = measure.describe(backbone, 224)
+    described = measure.count_stages(backbone, 224)
     # He et al. (2016), table 1: 1.8 billion multiply-adds.
     assert sum(stage["macs"] for stage in described["stages"]) == pytest.approx(1.8e9, rel=0.02)
     assert described["stages"][-1]["output"] == [512, 7, 7]
@@ -256,7 +144,7 @@ def test_measuring_changes_nothing(tiny):
 
     tl.freeze(tiny, through="stem")
     before, random_state = tl.fingerprint(tiny), torch.get_rng_state()
-    measure.describe(tiny, 32)
+    measure.count_stages(tiny, 32)
     speed = measure.measure_speed(tiny, 32)
     assert speed["forward"] > 0 and speed["backward"] > 0
     assert tl.fingerprint(tiny) == before and tl.frozen_stages(tiny) == ("stem",)

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 import tlcourse as tl
-from tlcourse.widgets import FreezeExplorer, costs, explorer, sync
+from tlcourse.widgets import FreezeExplorer, explorer, sync
+from tlcourse.widgets.choice import ChoiceError
+
+
+@pytest.fixture
+def tiny(tiny):
+    tiny.weights = "imagenet"  # said: no stage of a strategy then begins at random
+    return tiny
 
 
 @pytest.fixture
@@ -24,8 +31,8 @@ def test_a_model_is_observed_from_the_start(model):
     shown = FreezeExplorer(model)
     assert shown.choice["frozen"] == ["stem"] and shown.choice["adapting"] == ["stage1"]
     count = tl.count_parameters(model)
-    assert shown.summary["parameters"]["trained"] == count.trained
-    assert shown.summary["parameters"]["frozen"] == count.frozen
+    built = tl.count_parameters(shown.build())
+    assert (built.trained, built.frozen) == (count.trained, count.frozen)
     assert shown.network["classes"] == 3
 
 
@@ -49,7 +56,7 @@ def test_what_the_notebook_freezes_is_shown_after_the_cell(model):
         shell.run_cell("tl.freeze(model, through='stage1', batch_norm='adapt')")
         shown = shell.user_ns["shown"]
         assert shown.choice["frozen"] == ["stem", "stage1"]
-        assert shown.summary["warnings"] == [["adapting", "stem", "stage1"]]
+        assert shown.choice["adapting"] == ["stem", "stage1"]
         shell.run_cell("for p in model.stages.stem.parameters(): p.requires_grad = True")
         assert shown.choice["frozen"] == ["stage1"]
         assert model.stages.stem.frozen, "looking at a model must not change it"
@@ -97,16 +104,36 @@ def test_build_makes_what_is_shown(model):
     assert built.stage_names == ("stem",) and built.head.hidden == (64,)
     assert built.classes == model.classes and tl.frozen_stages(built) == ("stem",)
     assert tl.fingerprint(built.stages.stem) == tl.fingerprint(model.stages.stem)
-    choose(shown, kept=2, start="random")
-    random = shown.build()
-    assert tl.fingerprint(random.stages.stem) == tl.fingerprint(model.stages.stem)
-    assert tl.fingerprint(random.stages.stage1) != tl.fingerprint(model.stages.stage1)
-    assert tl.fingerprint(random) == tl.fingerprint(shown.build()), "the same seed, the same model"
     assert tl.fingerprint(model) == before
 
 
+def test_build_makes_mixtures_too(pets):
+    backbone = tl.load_backbone()
+    shown = FreezeExplorer(backbone, pets, size=32)
+    names = list(backbone.stage_names)
+    thawed = {"stage2", "stage5"}  # below a frozen one, and the last that is kept
+    frozen = [name for name in names if name not in thawed]
+    choose(shown, kept=names.index("stage5") + 1, frozen=frozen, adapting=["stem", "stage5"])
+    choose(shown, start="random")
+    built = shown.build()
+    assert built.stage_names[-1] == "stage5" and built.strategy is None
+    for name in built.stage_names:
+        stage, before = getattr(built.stages, name), getattr(backbone.stages, name)
+        assert stage.frozen == (name not in thawed)
+        assert stage.batch_norm == ("adapt" if name in ("stem", "stage5") else "frozen")
+        assert (tl.fingerprint(stage) == tl.fingerprint(before)) == (name not in thawed)
+    assert tl.fingerprint(built) == tl.fingerprint(shown.build()), "the same seed, the same model"
+
+
+def test_what_has_a_name_is_what_apply_builds():
+    backbone = tl.load_backbone()
+    shown = FreezeExplorer(backbone, size=32)
+    choose(shown, frozen=[], adapting=list(backbone.stage_names), start="random")
+    scratch = tl.apply("scratch", backbone, list("abc"))
+    assert tl.fingerprint(shown.build(list("abc"))) == tl.fingerprint(scratch)
+
+
 def test_training_a_copy(model, pets):
-    model.weights = "imagenet"  # said, so that strategies have their names
     shown = FreezeExplorer(model, pets, size=32, epochs=3)
     before = tl.fingerprint(model)
     shown.train()
@@ -250,7 +277,7 @@ def test_what_has_no_stages_is_refused(thing, tiny):
 
 
 def test_a_choice_that_does_not_fit_is_refused(tiny):
-    with pytest.raises(costs.ChoiceError, match="no stage stage9"):
+    with pytest.raises(ChoiceError, match="no stage stage9"):
         choose(FreezeExplorer(tiny), frozen=["stage9"])
 
 
@@ -261,7 +288,6 @@ def test_applying_to_a_model_of_another_kind_is_refused(tiny):
 
 def test_measured_results_of_this_network_only(tiny):
     assert FreezeExplorer(tiny).measured == []
-    assert FreezeExplorer(tiny).summary["measured"] is None
 
 
 def test_it_answers_the_page(tiny, monkeypatch):

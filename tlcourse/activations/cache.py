@@ -108,7 +108,7 @@ def cache_activations(
     half = dtype == "float16" and device.type == "cuda"
     preprocess = model.spec.preprocess.at(input_size(model, images, size))
     stages = model.prefix(cut)
-    meaning = describe(model, cut, pooled, preprocess, augment, seed, dtype, half)
+    meaning = row_meaning(model, cut, pooled, preprocess, augment, seed, dtype, half)
     root = (default_directory() if cache_dir is None else Path(cache_dir)).resolve()
     probe = Probe(stages, preprocess, pooled, augment, seed)
     store = Store(root / folder_name(meaning), probe.rows, dtype)
@@ -164,7 +164,7 @@ def cache_activations(
     )
 
 
-def describe(
+def row_meaning(
     model: StagedNetwork,
     cut: str,
     pooled: bool,

@@ -55,10 +55,10 @@ class Option:
 
     def __str__(self) -> str:
         reached = "not tried" if self.right is None else f"{self.accuracy:.0%}"
-        return f"{self.strategy}: {reached}, about {duration(self.seconds)}"
+        return f"{self.strategy}: {reached}, about {in_words(self.seconds)}"
 
 
-def duration(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """Seconds as people say them: "3 s", "4 min"."""
     return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
@@ -175,7 +175,7 @@ def try_all(
 def chosen(options: tuple[Option, ...]) -> tuple[str, str]:
     """The strategy that the trials speak for, with the reason."""
     tried = [option for option in options if option.right is not None]
-    best, found = max(tried, key=lambda option: option.accuracy or 0.0), choose(options)
+    best, found = max(tried, key=lambda option: option.accuracy or 0.0), cheapest_as_good(options)
     if best is found:
         reason = f"Of {len(tried)} strategies tried it named the most left-out pictures rightly."
     else:
@@ -186,7 +186,7 @@ def chosen(options: tuple[Option, ...]) -> tuple[str, str]:
     return found.strategy, reason
 
 
-def choose(options: tuple[Option, ...]) -> Option:
+def cheapest_as_good(options: tuple[Option, ...]) -> Option:
     """The cheapest of the options tried that is within one standard error of the best.
 
     The error is that of the difference between the two, picture by picture.

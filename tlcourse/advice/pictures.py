@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ..data import folders
 from ..data.catalog import load_dataset
 from ..data.entries import DATASETS
 from ..data.layout import scan
 from ..data.sets import ImageSet, ImageSplits
+from ..data.sources import Source
 
 MOST_FILES = 5000
 """Files of a folder that are opened to see whether they are pictures."""
 
 
-def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> ImageSplits:
+def read_data(
+    name_or_path: str | os.PathLike, *, group_by: str | None = None, seed: int = 0
+) -> ImageSplits:
     """Load a data set as `tlcourse.load_dataset` does; of a huge folder, open a part only.
 
     Parameters
@@ -26,7 +31,7 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
     group_by
         See `tlcourse.data.folders.load_folder`.
     """
-    options = {} if group_by is None else {"group_by": group_by}
+    options: dict = {} if group_by is None else {"group_by": group_by}
     if name_or_path in DATASETS or not Path(name_or_path).is_dir():
         return load_dataset(name_or_path, seed=seed, **options)
     records = scan(name_or_path)
@@ -47,22 +52,22 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
 
 
 class _Remembered:
-    def __init__(self, source, memory, most_pixels):
+    def __init__(self, source: Source, memory: dict, most_pixels: float):
         self.source, self.memory, self.most_pixels = source, memory, most_pixels
 
-    def path(self, row):
+    def path(self, row: int) -> Path | None:
         return self.source.path(row)
 
-    def name(self, row):
+    def name(self, row: int) -> str:
         return self.source.name(row)
 
-    def digest(self, row):
+    def digest(self, row: int) -> str:
         name = self.name(row)
         if name not in self.memory:
             self.memory[name] = self.source.digest(row)
         return self.memory[name]
 
-    def load(self, row, at_least=None):
+    def load(self, row: int, at_least: int | None = None) -> tuple[Image.Image, str]:
         name = self.name(row)
         if (name, at_least) in self.memory:
             return self.memory[name, at_least]

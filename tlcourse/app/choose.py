@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..advice.advise import advise
-from ..advice.options import duration, price
+from ..advice.options import in_words, price
 from ..data.photo import PhotoError, read_photo
 from ..data.photo_checks import Records
 from ..data.sets import ImageSplits
@@ -27,7 +27,7 @@ these better at a size that makes up for it (Touvron et al. 2019, FixRes)."""
 SAMPLE = 20
 
 
-class Clock:
+class TimeBudget:
     """The time that training may take, from now on.
 
     Parameters
@@ -82,11 +82,11 @@ def picture_size(backbone: Backbone, records: Records) -> int:
     return larger if enough else preprocess.size
 
 
-def choose(
+def choose_strategy(
     name: str,
     backbone: Backbone,
     splits: ImageSplits,
-    clock: Clock,
+    limit: TimeBudget,
     device: str = "auto",
     seed: int = 0,
     progress: bool = True,
@@ -98,21 +98,21 @@ def choose(
             return Choice(strategy, f"Training {name}: the network is run once, a head is trained.")
         size = input_size(backbone, splits.train)
         seconds = price(strategy, backbone, len(splits.train), size, device)
-        return Choice(strategy, f"Training {name} takes about {duration(seconds)} here.")
-    left = clock.left()
+        return Choice(strategy, f"Training {name} takes about {in_words(seconds)} here.")
+    left = limit.left()
     found = advise(
         splits, device=device, seed=seed, try_for=(left or 0) * TRIALS, progress=progress
     )
-    named, left = found.strategy, clock.left()
+    named, left = found.strategy, limit.left()
     fitting = [option for option in found.options if left is None or option.seconds <= left]
     cost = next((o.seconds for o in found.options if o.strategy == named), None)
     reason = " ".join(found.reasons)
     if left is not None and cost is not None and cost > left:
         best = max(fitting, key=lambda option: option.seconds, default=None)
         best = best or min(found.options, key=lambda option: option.seconds)
-        reason = f"{named} would take {duration(cost)}, longer than there is. {reason}"
+        reason = f"{named} would take {in_words(cost)}, longer than there is. {reason}"
         named, cost = best.strategy, best.seconds
-    takes = f", about {duration(cost)}" if cost is not None else ""
+    takes = f", about {in_words(cost)}" if cost is not None else ""
     return Choice(
         get_strategy(named, backbone),
         f"Advice: {named}{takes}. {reason}",

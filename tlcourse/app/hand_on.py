@@ -21,7 +21,7 @@ from ..base.paths import shown
 from ..networks.heads import TransferModel
 from ..training.calibrate import thresholds
 from ..training.evaluate import wilson
-from .report import Run, how_sure, percent
+from .report import Reported, how_sure, percent
 
 LICENCES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-nc-4.0", "cc-by-4.0")
 """Those that the hub knows by name, of those that networks have."""
@@ -96,7 +96,7 @@ def configuration(model: TransferModel, form: TimmForm | str) -> str:
     return json.dumps(config, indent=2) + "\n"
 
 
-def card(model: TransferModel, form: TimmForm | str, run: Run, parts: dict) -> str:
+def card(model: TransferModel, form: TimmForm | str, run: Reported, parts: dict) -> str:
     """Return the model's card, `README.md`: what it is, how good it is, its limits, its use.
 
     It names no folder of this machine.
@@ -121,7 +121,7 @@ def card(model: TransferModel, form: TimmForm | str, run: Run, parts: dict) -> s
     return "\n\n".join(sections) + "\n"
 
 
-def _front_matter(model: TransferModel, form: TimmForm | str, run: Run) -> str:
+def _front_matter(model: TransferModel, form: TimmForm | str, run: Reported) -> str:
     named = model.spec.licence.split()[0].lower().rstrip(",;")
     licence = named if named in LICENCES else "other"
     tags = ["image-classification", "transfer-learning", "tlcourse"]
@@ -165,13 +165,13 @@ def _table(head: list[str], rows: list[list]) -> str:
     )
 
 
-def _data(names: list[str], run: Run, parts: dict) -> str:
+def _data(names: list[str], run: Reported, parts: dict) -> str:
     counts = [np.bincount(images.labels, minlength=len(names)) for images in parts.values()]
     rows = [[name, *(int(count[i]) for count in counts)] for i, name in enumerate(names)]
     return f"## Data\n\n{run.chosen_on}\n\n" + _table(["class", *parts], rows)
 
 
-def _strategy(run: Run) -> str:
+def _strategy(run: Reported) -> str:
     hidden = ("folder", "command")
     lines = [f"- {k}: {shown(str(v))}" for k, v in run.settings.items() if k not in hidden]
     if run.considered:
@@ -179,7 +179,7 @@ def _strategy(run: Run) -> str:
     return "## Training\n\n" + "\n".join(lines)
 
 
-def _figures(names: list[str], run: Run) -> str:
+def _figures(names: list[str], run: Reported) -> str:
     found = run.evaluation
     rows = []
     for name, right, true in zip(
@@ -204,7 +204,7 @@ def _figures(names: list[str], run: Run) -> str:
     )
 
 
-def _limits(run: Run) -> str:
+def _limits(run: Reported) -> str:
     lines = [
         "It answers with one of its classes whatever it is shown: a picture of something else gets "
         "one of these names too.",
@@ -258,7 +258,7 @@ def command(folder: Path, **options) -> str:
     return shlex.join(words)
 
 
-def save_result(path: Path, run: Run) -> None:
+def save_result(path: Path, run: Reported) -> None:
     """Write what a run reached as JSON."""
     low, high = run.evaluation.interval
     result = {

@@ -19,7 +19,7 @@ from ..data.find import find_photos
 from ..data.photo import Problem
 from ..networks.heads import TransferModel
 from ..networks.saving import ModelFileError, load_model
-from ..training.stream import predict_files
+from .stream import predict_files
 
 NOT_SURE = "not sure"
 

@@ -43,7 +43,7 @@ code { overflow-wrap: anywhere; }
 
 
 @dataclass(frozen=True)
-class Run:
+class Reported:
     """What a report tells of.
 
     Attributes
@@ -101,14 +101,14 @@ def how_sure(evaluation: Evaluation) -> str:
     return f"{first} That is not surely better than a guess: {always}. More pictures would tell."
 
 
-def write_report(path: str | Path, run: Run) -> Path:
+def write_report(path: str | Path, run: Reported) -> Path:
     """Write the report as one HTML file; it appears whole or not at all.
 
     Parameters
     ----------
     path : path
         An existing file is replaced: ask before.
-    run : Run
+    run : Reported
     """
     path = Path(path)
     parts = (_summary, _warnings, _mistakes, _classes, _sure, _curves, _rivals, _settings)
@@ -141,20 +141,20 @@ def figure(image: Image.Image, alt: str, caption: str, more: str = "") -> str:
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
-def _summary(run: Run) -> str:
+def _summary(run: Reported) -> str:
     lines = [how_sure(run.evaluation), run.reported_on, run.chosen_on]
     first, *others = (html.escape(line) for line in lines)
     return f'<p class="lead"><strong>{first}</strong></p><p>{" ".join(others)}</p>'
 
 
-def _warnings(run: Run) -> str:
+def _warnings(run: Reported) -> str:
     if not run.warnings:
         return ""
     items = "".join(f'<p class="warning">{html.escape(text)}</p>' for text in run.warnings)
     return f"<section><h2>Please note</h2>{items}</section>"
 
 
-def _mistakes(run: Run) -> str:
+def _mistakes(run: Reported) -> str:
     found = plots.mistaken(run.evaluation)
     total = len(run.evaluation.labels)
     if not len(found):
@@ -179,7 +179,7 @@ _ABOUT_REASONS = (
 )
 
 
-def _mistake(run: Run, i: int) -> str:
+def _mistake(run: Reported, i: int) -> str:
     evaluation = run.evaluation
     said, label = evaluation.predictions[i], evaluation.labels[i]
     answer, true = run.classes[said], run.classes[label]
@@ -209,7 +209,7 @@ def _neighbours(reason: Reason) -> str:
     return f'<div class="row near">{shown}</div>'
 
 
-def _classes(run: Run) -> str:
+def _classes(run: Reported) -> str:
     counts = run.evaluation.confusion
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(name)}</th><td>{true}</td>"
@@ -234,7 +234,7 @@ def _classes(run: Run) -> str:
     )
 
 
-def _curves(run: Run) -> str:
+def _curves(run: Reported) -> str:
     history = run.history
     last = history.rows[-1]
     alt = (
@@ -249,7 +249,7 @@ def _curves(run: Run) -> str:
     )
 
 
-def _sure(run: Run) -> str:
+def _sure(run: Reported) -> str:
     rows = "".join(
         f"<tr><th scope='row'>{one.probability:.0%}</th><td>{one.answered:.1%}</td>"
         f"<td>{percent(one.accuracy)}</td></tr>"
@@ -269,7 +269,7 @@ def _sure(run: Run) -> str:
     )
 
 
-def _rivals(run: Run) -> str:
+def _rivals(run: Reported) -> str:
     if not run.considered:
         return ""
     items = "".join(f"<li>{html.escape(text)}</li>" for text in run.considered)
@@ -279,7 +279,7 @@ def _rivals(run: Run) -> str:
     )
 
 
-def _settings(run: Run) -> str:
+def _settings(run: Reported) -> str:
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(str(key))}</th><td>{html.escape(str(value))}</td></tr>"
         for key, value in run.settings.items()

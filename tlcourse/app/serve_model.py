@@ -20,9 +20,9 @@ from ..activations.engines import worker_count
 from ..data.drawn.pets import draw_pet
 from ..data.photo import Problem
 from ..networks.heads import TransferModel
-from ..training.stream import Predictor
 from .predict_pictures import said
 from .serve import ADDRESS, Guard, Text, application, listen, run
+from .stream import Predictor
 
 LARGEST = 32_000_000
 """Bytes of a picture file."""

@@ -27,10 +27,10 @@ from ..strategies.apply import apply, train
 from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
-from .choose import Choice, Clock, choose, picture_size
+from .choose import Choice, TimeBudget, choose_strategy, picture_size
 from .hand_on import TimmForm, card, command, configuration, save_result, timm_form
 from .reasons import find_reasons
-from .report import Run, write_report
+from .report import Reported, write_report
 
 FILES = (
     "model.safetensors", "config.json", "README.md", "history.csv", "result.json", "report.html"
@@ -152,7 +152,7 @@ def train_folder(
     records = scan(folder, split_folders)
     if labels is not None:
         label_records(records, labels)
-    network, time_left = load_backbone(backbone), Clock(seconds)
+    network, time_left = load_backbone(backbone), TimeBudget(seconds)
     side = size or (picture_size(network, records) if records.photos else None)
     chosen: Choice | None = None
     options: dict = {"device": device, "progress": progress}
@@ -161,7 +161,9 @@ def train_folder(
         try:
             with time_limit(time_left.left()):
                 if chosen is None:
-                    chosen = choose(strategy, network, splits, time_left, device, seed, progress)
+                    chosen = choose_strategy(
+                        strategy, network, splits, time_left, device, seed, progress
+                    )
                     say(chosen.price)
                 plan = replace(chosen.strategy, augment=augment or chosen.strategy.augment)
                 model = apply(plan, network, splits.classes, seed=seed)
@@ -196,7 +198,7 @@ def train_folder(
                 history.save(staging / "history.csv")
                 cache = bool(frozen_prefix(model))
                 evaluation = evaluate(model, splits.test, cache=cache, **options)
-                run = Run(
+                run = Reported(
                     title=f"{splits.name}: a classifier for {', '.join(splits.classes)}",
                     classes=splits.classes,
                     history=history,

@@ -6,6 +6,7 @@ A new data set is one more entry in `DATASETS`; see `entries`.
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..base.paths import data_root, user_path
 from ..base.seeds import check_seed
@@ -18,44 +19,41 @@ _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
 
 
 def load_dataset(
-    name_or_path,
+    name_or_path: Any,
     *,
-    train_per_class=None,
-    validation_per_class=None,
-    test_per_class=None,
-    size=None,
-    seed=0,
-    root=None,
+    train_per_class: int | None = None,
+    validation_per_class: int | None = None,
+    test_per_class: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    root: str | os.PathLike | None = None,
     **options,
-):
+) -> ImageSplits:
     """Load a data set by name, or a folder of photographs, divided for training.
 
     Parameters
     ----------
-    name_or_path : str, Path or torch.utils.data.Dataset
+    name_or_path
         A name of `tlcourse.data.entries.DATASETS`, such as ``"pets"`` (drawn: Tigger, Misty,
         neither), ``"digits"`` (scikit-learn's) or ``"ants_bees"`` (downloaded on first use), or a
         folder: see :func:`tlcourse.data.folders.load_folder`. A data set of PyTorch that names its
         classes, such as an ``ImageFolder`` or a part of one, is divided like a folder, without its
         transforms.
-    train_per_class, validation_per_class, test_per_class : int, optional
+    train_per_class, validation_per_class, test_per_class
         Pictures of each class. The draw of 10 training pictures is part of the draw of 20 with the
         same seed, and neither changes the validation and test pictures. By default: 60, 30 and 100
         for the pets; for other data whatever there is.
-    size : int, optional
+    size
         Side in pixels at which the pictures are drawn (pets, digits) or shown to a network.
         By default 128 for the pets, 96 for the digits, and the network's own for photographs.
-    seed : int
+    seed
         Draws the training and validation pictures. The test pictures are the same for every seed.
-    root : Path, optional
+    root
         Folder of the data, by default :func:`data_root`.
     **options
-        For folders: ``group_by``, ``fractions``, ``val_folder``, ``split_folders``, ``labels`` of
-        :func:`tlcourse.data.folders.load_folder`.
-
-    Returns
-    -------
-    ImageSplits
+        For folders: ``split_folders`` and ``labels`` of
+        :func:`tlcourse.data.folders.load_folder`, ``group_by``, ``fractions`` and ``val_folder`` of
+        :func:`tlcourse.data.folders.divide_records`.
 
     Raises
     ------
@@ -79,18 +77,12 @@ def load_dataset(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
             f"give the path of a folder of pictures or one of {', '.join(DATASETS)}"
         )
-    return folders.load_folder(
-        name_or_path,
-        train_per_class=train_per_class,
-        validation_per_class=validation_per_class,
-        test_per_class=test_per_class,
-        size=size,
-        seed=seed,
-        **options,
-    )
+    return folders.load_folder(name_or_path, *amounts, size=size, seed=seed, **options)
 
 
-def _open(name, amounts, size, seed, root, options):
+def _open(
+    name: str, amounts: splits.Amounts, size: int | None, seed: int, root: Path, options: dict
+) -> ImageSplits:
     entry = DATASETS[name]
     if entry.draw:
         if options:
@@ -101,6 +93,7 @@ def _open(name, amounts, size, seed, root, options):
         return entry.draw(*amounts, size=size, seed=seed)
     if options.pop("split_folders", None) is not None:
         raise DatasetError(f"{name!r} has splits that are known; leave split_folders out")
+    assert entry.find is not None  # what is not drawn is found
     records = entry.find(root)
     records.name = name
     if labels := options.pop("labels", None):
@@ -109,7 +102,9 @@ def _open(name, amounts, size, seed, root, options):
     return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
 
 
-def _load_torch(dataset, amounts, *, size, seed, **options):
+def _load_torch(
+    dataset: Any, amounts: splits.Amounts, *, size: int | None, seed: int, **options
+) -> ImageSplits:
     """Divide a PyTorch data set; the files of an `ImageFolder` are checked as those of a folder."""
     if not handed.is_torch_dataset(dataset):
         raise DatasetError(
@@ -124,15 +119,13 @@ def _load_torch(dataset, amounts, *, size, seed, **options):
     if (records := handed.records_of(dataset)) is not None:
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)
-    rows = splits.divide_pool(
-        images.labels, splits.clusters(images.digests()), images.classes, amounts=amounts, seed=seed
-    )
+    pool = splits.Pool(images.labels, splits.clusters(images.digests()), images.classes)
+    rows = splits.divide_pool(pool, amounts=amounts, seed=seed)
     images.image_size = size
-    name = type(dataset).__name__
-    return ImageSplits(name, images.classes, *(images.subset(part) for part in rows))
+    return images.divided(type(dataset).__name__, rows)
 
 
-def _not_the_folder(loaded):
+def _not_the_folder(loaded: ImageSplits) -> ImageSplits:
     """Note it where a folder here has the name of the data set that was read."""
     if not Path(loaded.name).is_dir():
         return loaded

@@ -7,7 +7,7 @@ found, and what a sweep takes of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,22 +86,19 @@ def title_of(name: str) -> str:
     return DATASETS[name].title if name in DATASETS else name
 
 
-def _given(value, default):
+def _given(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _draw_pets(train_per_class, validation_per_class, test_per_class, *, size, seed):
+def _draw_pets(*amounts: int | None, size: int | None, seed: int) -> ImageSplits:
     """Draw the pets. Indices 0, 1, 2 ... of a stream each are drawn for a split."""
     if not 0 <= seed < MAX_SEED:
         raise DatasetError(f"seed {seed}: choose one from 0 to {MAX_SEED - 1}")
     size = size or 128
-    amounts = {
-        "train": (1 + 2 * seed, _given(train_per_class, 60)),
-        "validation": (2 + 2 * seed, _given(validation_per_class, 30)),
-        "test": (0, _given(test_per_class, 100)),
-    }
-    parts = {}
-    for part, (stream, amount) in amounts.items():
+    counts = map(_given, amounts, (60, 30, 100))
+    streams = (("train", 1 + 2 * seed), ("validation", 2 + 2 * seed), ("test", 0))
+    parts = []
+    for (part, stream), amount in zip(streams, counts, strict=True):
         if not 1 <= amount <= STREAM:
             raise DatasetError(f"{part}: {amount} pets per class; choose from 1 to {STREAM}")
         rows = [
@@ -111,31 +108,32 @@ def _draw_pets(train_per_class, validation_per_class, test_per_class, *, size, s
         ]
         labels = [label for label, _ in rows]
         source = DrawnPetSource(rows, size)
-        parts[part] = ImageSet(pets.CLASSES, labels, source, image_size=size)
-    return ImageSplits("pets", pets.CLASSES, **parts)
+        parts.append(ImageSet(pets.CLASSES, labels, source, image_size=size))
+    train, validation, test = parts
+    return ImageSplits("pets", pets.CLASSES, train, validation, test)
 
 
-def _divide_digits(train_per_class, validation_per_class, test_per_class, *, size, seed):
+def _divide_digits(*amounts: int | None, size: int | None, seed: int) -> ImageSplits:
     """Divide scikit-learn's 1797 digits: by default 20 per class to validate, 40 to test."""
     pixels, labels = digits()
     classes = tuple(str(digit) for digit in range(10))
     size = size or 96
     same = splits.clusters([image.tobytes() for image in pixels])
     parts = splits.divide_pool(
-        labels,
-        same,
-        classes,
-        amounts=(train_per_class, _given(validation_per_class, 20), _given(test_per_class, 40)),
+        splits.Pool(labels, same, classes),
+        amounts=(amounts[0], _given(amounts[1], 20), _given(amounts[2], 40)),
         seed=seed,
     )
     everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
-    return ImageSplits("digits", classes, *(everything.subset(rows) for rows in parts))
+    return everything.divided("digits", parts)
 
 
-def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *, size, seed):
+def _divide_solar_cells(
+    train: int | None, validation: int | None, test: int | None, *, size: int | None, seed: int
+) -> ImageSplits:
     """Divide the photographs of solar cells that are surely functional or surely defective."""
     package = find_spec("elpv_dataset")
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise DatasetError(
             "the photographs of solar cells come with a package that is not installed here; "
             f"install it with: {_SOLAR_CELLS}"
@@ -146,21 +144,16 @@ def _divide_solar_cells(train_per_class, validation_per_class, test_per_class, *
     classes = ("functional", "defective")
     labels = np.array([int(defective) for _, defective in sure])
     source = FileSource(folder, [path for path, _ in sure])
-    parts = splits.divide_pool(
-        labels,
-        splits.clusters([source.digest(row) for row in range(len(sure))]),
-        classes,
-        amounts=(train_per_class, validation_per_class, test_per_class),
-        seed=seed,
-    )
+    same = splits.clusters([source.digest(row) for row in range(len(sure))])
+    pool = splits.Pool(labels, same, classes)
+    parts = splits.divide_pool(pool, amounts=(train, validation, test), seed=seed)
     everything = ImageSet(classes, labels, source, image_size=size)
     note = (
         "several cells were cut from one photograph of a module, and the package does not say "
         "which: cells of one module stand on both sides of this division, so accuracy is "
         "optimistic for modules never seen"
     )
-    parts = (everything.subset(rows) for rows in parts)
-    return ImageSplits("solar_cells", classes, *parts, notes=(note,))
+    return replace(everything.divided("solar_cells", parts), notes=(note,))
 
 
 def _no_solar_cells(root: Path) -> str:

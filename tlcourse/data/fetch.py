@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -33,6 +34,8 @@ ANTS_BEES_COUNTS = {"train/ants": 124, "train/bees": 121, "val/ants": 70, "val/b
 
 TIMEOUT_S = 10
 """Seconds that a server may keep silent."""
+ATTEMPTS = 3
+"""How often a connection that breaks off is taken up again."""
 MAX_UNPACKED = 4 * 2**30
 """Bytes that an archive may unpack to."""
 
@@ -43,18 +46,14 @@ class DownloadError(CourseError, OSError):
     """A data set that could not be fetched, or that is not what it should be."""
 
 
-def records(name, root):
+def records(name: str, root: str | Path) -> Records:
     """Return the picture files of a data set that is downloaded on first use.
 
     Parameters
     ----------
     name : {"ants_bees", "oxford_pets", "eurosat"}
-    root : Path
+    root
         Folder of the data; the data set lies, or is put, in ``root / name``.
-
-    Returns
-    -------
-    tlcourse.data.photo_checks.Records
 
     Raises
     ------
@@ -70,24 +69,17 @@ def records(name, root):
     return found
 
 
-def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
+def fetch(url: str, target: str | Path) -> None:
     """Download a file; continue where an earlier try was cut off.
 
     What has come so far is kept beside the target as ``NAME.part``. It is continued only where the
-    server vouches (by ETag or date) that the file is still the same; else it starts again.
+    server vouches (by ETag or date) that the file is still the same; else it starts again. The
+    hash of the first download is noted in ``NAME.sha256``, and every later one must have it.
 
     Parameters
     ----------
-    url : str
-    target : Path
+    target
         Written only when complete.
-    sha256 : str, optional
-        Expected hash (hex). Without it, the hash of the first download is noted in
-        ``NAME.sha256`` beside the target and every later download must have it.
-    timeout : float
-        Seconds of silence to wait.
-    attempts : int
-        How often a connection that breaks off is taken up again.
 
     Raises
     ------
@@ -100,9 +92,9 @@ def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
         "check the connection and the proxy settings and run this again, or fetch the file on "
         f"another machine and put it at {target}"
     )
-    for attempt in range(attempts):
+    for attempt in range(ATTEMPTS):
         try:
-            if _transfer(url, part, timeout):
+            if _transfer(url, part):
                 break
         except urllib.error.HTTPError as error:
             raise DownloadError(
@@ -110,26 +102,25 @@ def fetch(url, target, *, sha256=None, timeout=TIMEOUT_S, attempts=3):
             ) from error
         except (OSError, http.client.HTTPException) as error:
             # Without a connection at all, more tries only keep the user waiting.
-            if attempt + 1 == attempts or not part.exists():
+            if attempt + 1 == ATTEMPTS or not part.exists():
                 reason = getattr(error, "reason", None) or error
                 raise DownloadError(f"{url} cannot be fetched ({reason}); {remedy}") from error
     else:
         kept = part.stat().st_size
         raise DownloadError(
-            f"{url}: the connection was cut {attempts} times; {kept} bytes are kept and the next "
+            f"{url}: the connection was cut {ATTEMPTS} times; {kept} bytes are kept and the next "
             f"run continues from there; {remedy}"
         )
     found = sha256_of(part)
-    known = sha256 or (pin.read_text(encoding="ascii").strip() if pin.is_file() else found)
+    known = pin.read_text(encoding="ascii").strip() if pin.is_file() else found
     if found != known:
         part.unlink()
-        source = "expected" if sha256 else f"of the first download, noted in {pin},"
         raise DownloadError(
-            f"{url}: what came has the SHA-256 {found}, not the one {source} {known}; it was "
-            "deleted; run this again, and if it stays so, do not use the file"
+            f"{url}: what came has the SHA-256 {found}, not the one of the first download, noted "
+            f"in {pin}, {known}; it was deleted; run this again, and if it stays so, do not use "
+            "the file"
         )
-    if not sha256:
-        pin.write_text(found + "\n", encoding="ascii")
+    pin.write_text(found + "\n", encoding="ascii")
     os.replace(part, target)
     _stamp(part).unlink(missing_ok=True)
 
@@ -143,7 +134,7 @@ def _validator(stamp: Path) -> str | None:
     return found if isinstance(found, str) and found.isascii() and found.isprintable() else None
 
 
-def _transfer(url, part, timeout):
+def _transfer(url: str, part: Path) -> bool:
     """Add to ``part`` what is missing; return whether it is now complete."""
     have = part.stat().st_size if part.exists() else 0
     stamp = _stamp(part)
@@ -153,7 +144,7 @@ def _transfer(url, part, timeout):
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", validator)
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code != 416:  # the part is as long as the file, or longer: start again
             raise
@@ -178,11 +169,11 @@ def _transfer(url, part, timeout):
     return total is None or part.stat().st_size == total
 
 
-def _stamp(part):
+def _stamp(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def extract_zip(archive, target):
+def extract_zip(archive: str | Path, target: str | Path) -> None:
     """Unpack a zip archive into a new folder, whole or not at all.
 
     A single folder at the top of the archive is left away. Checksums are verified.
@@ -226,7 +217,7 @@ def extract_zip(archive, target):
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _refuse_unsafe(archive, member):
+def _refuse_unsafe(archive: Path, member: zipfile.ZipInfo) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     outside = path.is_absolute() or ".." in path.parts or ":" in member.filename
     if outside or stat.S_ISLNK(member.external_attr >> 16):
@@ -236,19 +227,19 @@ def _refuse_unsafe(archive, member):
         )
 
 
-def _fetch_ants_bees(folder):
+def _fetch_ants_bees(folder: Path) -> None:
     archive = folder.parent / "archives" / ANTS_BEES_URL.rpartition("/")[2]
     if not archive.is_file():
         fetch(ANTS_BEES_URL, archive)
     extract_zip(archive, folder)
 
 
-def _read_ants_bees(folder):
+def _read_ants_bees(folder: Path) -> Records:
     for below, expected in ANTS_BEES_COUNTS.items():
-        found = len(find_photos(folder / below)[0])
-        if found < expected:
+        there = len(find_photos(folder / below)[0])
+        if there < expected:
             raise DownloadError(
-                f"{folder / below} has {found} pictures of {expected}; delete {folder} to have it "
+                f"{folder / below} has {there} pictures of {expected}; delete {folder} to have it "
                 "unpacked or fetched again"
             )
     found = scan(folder)
@@ -257,14 +248,14 @@ def _read_ants_bees(folder):
     return found
 
 
-def _fetch_oxford_pets(folder):
+def _fetch_oxford_pets(folder: Path) -> None:
     from torchvision.datasets import OxfordIIITPet
 
     with _staged(folder, "https://www.robots.ox.ac.uk/~vgg/data/pets/") as staging:
         OxfordIIITPet(staging, download=True)
 
 
-def _read_oxford_pets(folder):
+def _read_oxford_pets(folder: Path) -> Records:
     base = folder / "oxford-iiit-pet"
     photos = []
     for listing, split in (("trainval.txt", "train"), ("test.txt", "test")):
@@ -279,19 +270,19 @@ def _read_oxford_pets(folder):
     return Records("", base, photos)
 
 
-def _fetch_eurosat(folder):
+def _fetch_eurosat(folder: Path) -> None:
     from torchvision.datasets import EuroSAT
 
     with _staged(folder, "https://huggingface.co/datasets/torchgeo/eurosat") as staging:
         EuroSAT(staging, download=True)
 
 
-def _read_eurosat(folder):
+def _read_eurosat(folder: Path) -> Records:
     return scan(folder / "eurosat" / "2750")
 
 
 @contextmanager
-def _staged(folder, page):
+def _staged(folder: Path, page: str) -> Iterator[Path]:
     """Let torchvision download and unpack beside ``folder``, and move it there when complete.
 
     torchvision takes unpacked folders for complete ones even where unpacking was interrupted, so

@@ -59,7 +59,7 @@ def find_photos(folder: str | Path) -> tuple[list[Path], list[Problem]]:
     top = Path(folder).resolve()
     seen = {top}
 
-    def unlistable(error):
+    def unlistable(error: OSError) -> None:
         problems.append(unreadable(Path(error.filename), error))
 
     for where, folders, names in os.walk(folder, onerror=unlistable, followlinks=True):

@@ -3,18 +3,32 @@
 Nothing is moved, changed or deleted. A picture that cannot be used is left out and reported.
 """
 
+import os
 import re
 import warnings
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from ..base.paths import shown
 from . import splits
 from .labels import label_records
-from .layout import scan
-from .photo_checks import check, digests_of_twins, drop_shared, drop_two_classes, note_copies
+from .layout import SPLITS, scan
+from .photo_checks import (
+    Records,
+    check,
+    digests_of_twins,
+    drop_shared,
+    drop_two_classes,
+    note_copies,
+)
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import FileSource
+
+GroupBy = str | Callable[[Path], Hashable] | None
+"""What tells the source of a picture, see :func:`divide_records`."""
 
 
 class BadFilesWarning(UserWarning):
@@ -22,19 +36,12 @@ class BadFilesWarning(UserWarning):
 
 
 def load_folder(
-    folder,
-    *,
-    train_per_class=None,
-    validation_per_class=None,
-    test_per_class=None,
-    size=None,
-    seed=0,
-    group_by=None,
-    fractions=(0.6, 0.2, 0.2),
-    val_folder="validation",
-    split_folders=None,
-    labels=None,
-):
+    folder: str | os.PathLike,
+    *amounts: int | None,
+    split_folders: Mapping[str, str] | None = None,
+    labels: str | os.PathLike | None = None,
+    **options,
+) -> ImageSplits:
     """Load a folder of photographs, one folder per class.
 
     The layouts are ``folder/<class>/``, ``folder/{train,val,test}/<class>/`` and
@@ -42,7 +49,7 @@ def load_folder(
     give them, such as ``training_set`` or ``val2017``. Other folders below a class folder belong to
     the class. Names of classes that look the same make one class.
 
-    - Without split folders, each class is divided in the shares ``fractions``.
+    - Without split folders, each class is divided in shares (``fractions``).
     - With ``train`` and ``val``, both are kept and the test set is empty.
     - With ``train`` and ``test``, validation pictures are drawn from ``train``.
 
@@ -52,28 +59,17 @@ def load_folder(
 
     Parameters
     ----------
-    group_by : str or callable, optional
-        What tells the source of a picture. A regular expression is searched for in the path below
-        ``folder`` (with ``/``); its groups, or the whole match, are the key. A callable gets the
-        ``Path`` of the file. Pictures without a match are on their own.
-    fractions : tuple of float
-        Training, validation and test shares.
-    val_folder : {"validation", "test"}
-        What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
-        validation pictures are drawn from ``train``.
-    split_folders : dict, optional
+    *amounts
+        Pictures of each class to train, validate and test; None, or none given: all there are.
+    split_folders
         Which folders hold splits, such as ``{"part1": "train", "part2": "test"}``, where their
         names do not tell; an empty one says that none does.
-    labels : path, optional
+    labels
         A CSV file with the columns ``file`` (the path below ``folder``) and ``label``. It says what
         the pictures of a folder without class folders are, or changes some labels of one that has
         them; an empty label sets a picture aside. Files stay where they are.
-    **others
-        As for :func:`tlcourse.data.catalog.load_dataset`.
-
-    Returns
-    -------
-    ImageSplits
+    **options
+        Those of :func:`divide_records`, such as ``group_by`` and ``fractions``.
 
     Warns
     -----
@@ -83,32 +79,37 @@ def load_folder(
     records = scan(folder, split_folders)
     if labels is not None:
         label_records(records, labels)
-    return divide_records(
-        records,
-        train_per_class,
-        validation_per_class,
-        test_per_class,
-        size=size,
-        seed=seed,
-        group_by=group_by,
-        fractions=fractions,
-        val_folder=val_folder,
-    )
+    return divide_records(records, *amounts, **options)
 
 
 def divide_records(
-    records,
-    train_per_class=None,
-    validation_per_class=None,
-    test_per_class=None,
+    records: Records,
+    train_per_class: int | None = None,
+    validation_per_class: int | None = None,
+    test_per_class: int | None = None,
     *,
-    size=None,
-    seed=0,
-    group_by=None,
-    fractions=(0.6, 0.2, 0.2),
-    val_folder="validation",
-):
-    """Check the files of ``records`` and divide those that can be used, see :func:`load_folder`."""
+    size: int | None = None,
+    seed: int = 0,
+    group_by: GroupBy = None,
+    fractions: splits.Shares = (0.6, 0.2, 0.2),
+    val_folder: str = "validation",
+) -> ImageSplits:
+    """Check the files of ``records`` and divide those that can be used, see :func:`load_folder`.
+
+    Parameters
+    ----------
+    train_per_class, validation_per_class, test_per_class, size, seed
+        As for :func:`tlcourse.data.catalog.load_dataset`.
+    group_by
+        What tells the source of a picture. A regular expression is searched for in the path below
+        the folder (with ``/``); its groups, or the whole match, are the key. A callable gets the
+        ``Path`` of the file. Pictures without a match are on their own.
+    fractions
+        Training, validation and test shares.
+    val_folder : {"validation", "test"}
+        What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
+        validation pictures are drawn from ``train``.
+    """
     if val_folder not in ("validation", "test"):
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
     shares = np.asarray(fractions, dtype=float)
@@ -117,68 +118,67 @@ def divide_records(
             f"fractions={fractions!r}: give three shares (training, validation, test) that add up "
             "to 1, with something to train on"
         )
-    problems, notes = list(records.problems), list(records.notes)
     given = {photo.split for photo in records.photos} - {None}
-    photos = check(records, problems, notes)
-    contents = digests_of_twins(records.folder, photos)
-    photos, contents = drop_two_classes(records.folder, photos, contents, problems)
-    keys = _group_keys(records.folder, photos, group_by)
+    good = check(records)
+    contents = drop_two_classes(good, digests_of_twins(good))
+    keys = _group_keys(good, group_by)
     if given:
-        keep = drop_shared(records.folder, photos, contents, keys, problems)
-        photos = [photos[i] for i in keep]
-        contents, keys = [contents[i] for i in keep], [keys[i] for i in keep]
-    _warn(records, problems)
+        contents, keys = drop_shared(good, contents, keys)
+    _warn(good)
 
-    classes = _classes(records, photos, problems)
-    labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
-    cluster = splits.clusters(contents, keys)
-    notes += note_copies(photos, contents)
+    classes = _classes(records, good)
+    labels = np.array([classes.index(photo.label) for photo in good.photos], dtype=np.int64)
+    pool = splits.Pool(labels, splits.clusters(contents, keys), classes)
+    note_copies(good, contents)
     amounts = (train_per_class, validation_per_class, test_per_class)
     if given:
-        part = np.array([photo.split for photo in photos])
+        part = np.array([photo.split for photo in good.photos])
         if val_folder == "test" and "test" not in given:
             part[part == "validation"] = "test"
-        rows = _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes)
+        where = {name: np.flatnonzero(part == name) for name in SPLITS}
+        rows = _divide_given(where, pool, amounts, seed, fractions, good.notes)
     else:
-        rows = splits.divide_pool(
-            labels, cluster, classes, amounts=amounts, seed=seed, fractions=tuple(shares)
-        )
+        rows = list(splits.divide_pool(pool, amounts=amounts, seed=seed, fractions=fractions))
     everything = ImageSet(
         classes,
         labels,
-        FileSource(records.folder, [photo.path for photo in photos]),
-        groups=cluster if group_by is not None else None,
+        FileSource(records.folder, [photo.path for photo in good.photos]),
+        groups=pool.clusters if group_by is not None else None,
         image_size=size,
     )
-    parts = (everything.subset(part_rows) for part_rows in rows)
-    return ImageSplits(records.name, classes, *parts, tuple(problems), tuple(notes))
+    divided = everything.divided(records.name, rows)
+    return replace(divided, problems=tuple(good.problems), notes=tuple(good.notes))
 
 
-def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):
+def _divide_given(
+    where: dict[str, np.ndarray],
+    pool: splits.Pool,
+    amounts: splits.Amounts,
+    seed: int,
+    shares: splits.Shares,
+    notes: list[str],
+) -> list[np.ndarray]:
     """Return the rows of three parts where the pictures come in split folders."""
-    where = {name: np.flatnonzero(part == name) for name in ("train", "validation", "test")}
     if not len(where["validation"]):
-        pool = where["train"]
+        training = where["train"]
         train, validation, _ = splits.divide_pool(
-            labels[pool],
-            cluster[pool],
-            classes,
+            pool.at(training),
             amounts=(amounts[0], amounts[1], None),
             seed=seed,
             fractions=(shares[0] + shares[2], shares[1], 0),
         )
-        where["validation"] = pool[validation]
-        rows = [pool[train], where["validation"]]
+        rows = [training[train], training[validation]]
         notes.append("the validation pictures are drawn from the training folder")
     else:
         rows = []
         for name, amount in zip(("train", "validation"), amounts, strict=False):
-            of_part = labels[where[name]]
-            drawn = splits.draw_per_class(of_part, amount, classes, seed=seed, what=name)
+            of_part = pool.labels[where[name]]
+            drawn = splits.draw_per_class(of_part, amount, pool.classes, seed=seed, what=name)
             rows.append(where[name][drawn])
     if len(where["test"]):
+        of_part = pool.labels[where["test"]]
         drawn = splits.draw_per_class(
-            labels[where["test"]], amounts[2], classes, seed=splits.TEST_SEED, what="test"
+            of_part, amounts[2], pool.classes, seed=splits.TEST_SEED, what="test"
         )
         rows.append(where["test"][drawn])
     else:
@@ -188,14 +188,15 @@ def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):
         )
         rows.append(where["test"])
     for name, drawn in zip(("validation", "test"), rows[1:], strict=True):
-        lacking = sorted(set(classes) - {classes[label] for label in labels[drawn]})
+        lacking = sorted(set(pool.classes) - {pool.classes[label] for label in pool.labels[drawn]})
         if len(drawn) and lacking:
             notes.append(f"{name} has no picture of {', '.join(lacking)}")
     return rows
 
 
-def _group_keys(folder, photos, group_by):
+def _group_keys(records: Records, group_by: GroupBy) -> list[Hashable]:
     """Return the group of each picture, None where it has none."""
+    photos, folder = records.photos, records.folder
     if group_by is None:
         return [None] * len(photos)
     if callable(group_by):
@@ -214,12 +215,12 @@ def _group_keys(folder, photos, group_by):
     return [(match.groups() or match.group()) if match else None for match in found]
 
 
-def _classes(records, photos, problems):
+def _classes(records: Records, good: Records) -> tuple[str, ...]:
     """Return the classes that have pictures, or say why there is nothing to learn from them."""
     folder = records.folder
-    trained = {photo.label for photo in photos if photo.split in ("train", None)}
-    unknown = sorted({photo.label for photo in photos} - trained)
-    lost = _lost(records, photos, problems)
+    trained = {photo.label for photo in good.photos if photo.split in ("train", None)}
+    unknown = sorted({photo.label for photo in good.photos} - trained)
+    lost = _lost(records, good)
     if unknown:
         raise DatasetError(
             f"{folder}: {', '.join(unknown)} has pictures to validate or test but none to train; "
@@ -230,13 +231,13 @@ def _classes(records, photos, problems):
         what, remedy = _too_few_classes(folder, trained)
         if lost:
             remedy = "mend what is wrong with the pictures that were left out"
-        elif problems:
-            lost = f". Left out: {problems[0]}"
+        elif good.problems:
+            lost = f". Left out: {good.problems[0]}"
         raise DatasetError(f"{folder} {what}; {remedy}{lost}")
     return tuple(sorted(trained))
 
 
-def _too_few_classes(folder, trained):
+def _too_few_classes(folder: Path, trained: set[str]) -> tuple[str, str]:
     if not trained:
         what = "has no picture that can be used in a folder of its own"
         return what, "make one folder per class and put the pictures in"
@@ -248,21 +249,22 @@ def _too_few_classes(folder, trained):
     return f"has a single class, {only!r}, and telling apart takes two", remedy
 
 
-def _lost(records, photos, problems):
+def _lost(records: Records, good: Records) -> str:
     """Say why classes have no picture left, with one problem of each."""
-    left = {photo.label for photo in photos if photo.split in ("train", None)}
-    files = {}
+    left = {photo.label for photo in good.photos if photo.split in ("train", None)}
+    files: dict[str, set[Path]] = {}
     for photo in records.photos:
         if photo.split in ("train", None) and photo.label not in left:
             files.setdefault(photo.label, set()).add(records.folder / photo.path)
     said = []
     for label, paths in files.items():
-        first = next((problem for problem in problems if problem.path in paths), None)
+        first = next((problem for problem in good.problems if problem.path in paths), None)
         said.append(f"{label}: all {len(paths)} left out, such as {first}")
     return "".join(f". {text}" for text in said)
 
 
-def _warn(records, problems, most=20):
+def _warn(records: Records, most: int = 20) -> None:
+    problems = records.problems
     if not problems:
         return
     lines = [f"  {problem}" for problem in problems[:most]]

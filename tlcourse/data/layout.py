@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -34,7 +35,7 @@ def split_of(name: str) -> str | None:
     return _SPLIT_OF.get(told[0]) if len(told) == 1 else None
 
 
-def scan(folder: str | Path, split_folders: Mapping[str, str] | None = None) -> Records:
+def scan(folder: str | os.PathLike, split_folders: Mapping[str, str] | None = None) -> Records:
     """List the picture files of a folder with their classes and splits; none is opened.
 
     Parameters
@@ -117,7 +118,9 @@ def _unpacked(path: Path) -> Path:
     return path
 
 
-def _refuse_split_beside_classes(folder, inside, classes, given):
+def _refuse_split_beside_classes(
+    folder: Path, inside: list[Path], classes: dict[Path, list[str]], given: dict[Path, str]
+) -> None:
     for path in inside:
         others = {other.name for other in inside if other != path and not classes[other]}
         shared = others & set(classes[path])

@@ -15,11 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, ImageFile, UnidentifiedImageError, features
 
 from ..base.errors import CourseError
 from ..base.paths import shown, user_path
-from .content import is_heic, pixels_only, to_bytes, what_it_is
+from .content import Range, is_heic, pixels_only, to_bytes, what_it_is
 
 MAX_PIXELS = 120_000_000
 """Largest picture that is decoded: a 108-megapixel telephone passes, a decompression bomb does not
@@ -37,7 +37,7 @@ class Problem:
     what: str
     remedy: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = f"{shown(self.path)}: " if self.path is not None else ""
         return f"{where}{self.what}; {self.remedy}"
 
@@ -45,27 +45,21 @@ class Problem:
 class PhotoError(CourseError, ValueError):
     """A picture that cannot be used. ``problem`` holds the file, the reason and the remedy."""
 
-    def __init__(self, problem):
+    def __init__(self, problem: Problem):
         super().__init__(str(problem))
         self.problem = problem
 
-    def __reduce__(self):  # so that it crosses the border of a DataLoader worker
+    def __reduce__(self) -> tuple:  # so that it crosses the border of a DataLoader worker
         return PhotoError, (self.problem,)
 
 
-def read_photo(path, *, at_least=None):
+def read_photo(path: str | os.PathLike, *, at_least: int | None = None) -> Image.Image:
     """Read one picture file as an upright RGB image.
 
     Parameters
     ----------
-    path : str or Path
-    at_least : int, optional
+    at_least
         A hint for large JPEG files, see :func:`decode_photo`.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Mode ``"RGB"``.
 
     Raises
     ------
@@ -75,7 +69,7 @@ def read_photo(path, *, at_least=None):
     return decode_photo(read_bytes(path), path, at_least=at_least)
 
 
-def read_bytes(path):
+def read_bytes(path: str | os.PathLike) -> bytes:
     """Return the bytes of a file, or raise :class:`PhotoError` where they cannot be read."""
     path = user_path(path)
     try:
@@ -87,7 +81,9 @@ def read_bytes(path):
         raise PhotoError(unreadable(path, error)) from error
 
 
-def decode_photo(data, path, *, at_least=None):
+def decode_photo(
+    data: bytes, path: str | os.PathLike, *, at_least: int | None = None
+) -> Image.Image:
     """Decode the bytes of a picture file to an upright RGB image.
 
     The EXIF orientation is applied, transparency is laid on white, wide greys are brought to 8 bits
@@ -96,11 +92,11 @@ def decode_photo(data, path, *, at_least=None):
 
     Parameters
     ----------
-    data : bytes
+    data
         The content of the file.
-    path : str or Path
+    path
         Named in errors; not opened.
-    at_least : int, optional
+    at_least
         Length in pixels that the shorter side is going to be resized to. A JPEG file is then
         decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps twice that length,
         which is several times faster for photographs from a telephone.
@@ -113,7 +109,7 @@ def decode_photo(data, path, *, at_least=None):
     return _decode(data, Path(path), at_least)[0]
 
 
-def inspect_photo(path):
+def inspect_photo(path: str | os.PathLike) -> tuple[Problem | None, Range | None]:
     """Decode a picture file, at a small size where that is possible, to say what is wrong with it.
 
     Returns
@@ -144,7 +140,7 @@ if find_spec("pillow_heif"):
     _FORMATS.append("HEIF")
 
 
-def _decode(data, path, at_least):
+def _decode(data: bytes, path: Path, at_least: int | None) -> tuple[Image.Image, Range | None]:
     """Return a picture and, for wide greys, the range it uses."""
     try:
         return _read(data, path, at_least)
@@ -158,7 +154,7 @@ def _decode(data, path, at_least):
             raise error from None
 
 
-def _read(data, path, at_least):
+def _read(data: bytes, path: Path, at_least: int | None) -> tuple[Image.Image, Range | None]:
     try:
         # Pillow warns of odd metadata, and from 89 million pixels on; the limit here is MAX_PIXELS.
         with warnings.catch_warnings():
@@ -175,13 +171,13 @@ def _read(data, path, at_least):
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError and more
         # for damaged files.
         raise PhotoError(_damaged(data, path, error)) from error
-    if ";16" in coded and used is None and max(high for _, high in result.getextrema()) < 16:
+    if ";16" in coded and used is None and np.asarray(result).max() < 16:
         what = "has 16 bits a colour and uses the lower ones alone, which are not read"
         raise PhotoError(Problem(path, what, "save it with 8 bits a colour"))
     return result, used
 
 
-def _open(data, path):
+def _open(data: bytes, path: Path) -> ImageFile.ImageFile:
     """Open the header of a picture given as bytes."""
     if not data:
         raise PhotoError(Problem(path, "is empty (0 bytes)", "copy it again or delete it"))
@@ -218,7 +214,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return _upright_rgb(image)[0]
 
 
-def _upright_rgb(image):
+def _upright_rgb(image: Image.Image) -> tuple[Image.Image, Range | None]:
     used = None
     if image.mode[0] in "IF":  # "I;16", "I;16B", "I", "F": one channel, wider than a byte
         pixels, used = to_bytes(np.asarray(image), whole=image.mode != "F")
@@ -228,7 +224,7 @@ def _upright_rgb(image):
     else:
         plain = image
     try:
-        turn = _TURNS.get(image.getexif().get(0x0112))
+        turn = _TURNS.get(image.getexif().get(0x0112, 1))
     except Exception:  # damaged metadata, of any kind: the pixels are sound
         turn = None
     if turn is not None:
@@ -241,7 +237,7 @@ def _upright_rgb(image):
     return result, used
 
 
-def unreadable(path, error):
+def unreadable(path: Path, error: OSError) -> Problem:
     """Return the problem of a file or folder that the system does not open."""
     if isinstance(error, PermissionError):  # first: in a closed folder not even a link can be told
         return Problem(path, "may not be read by this user", "change its permissions (chmod u+r)")
@@ -253,14 +249,14 @@ def unreadable(path, error):
     return Problem(path, f"cannot be read ({error.strerror or error})", "check the disk or copy it")
 
 
-def _damaged(data, path, error):
+def _damaged(data: bytes, path: Path, error: Exception | str) -> Problem:
     what = f"is cut short or damaged ({error})"
     if is_heic(data):
         what = f"is a HEIC picture, whatever its name says, that {what}"
     return Problem(path, what, "copy it again from its source")
 
 
-def _too_large(path, pixels):
+def _too_large(path: Path, pixels: str) -> Problem:
     limit = MAX_PIXELS // 1_000_000
     return Problem(
         path, f"has {pixels} pixels, above the limit of {limit} million", "save a smaller copy"

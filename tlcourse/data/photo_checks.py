@@ -1,14 +1,16 @@
 """Tell which files of a data set can be used: what cannot be read, and what stands twice."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..base.files import sha256_of
 from ..base.paths import shown
 from ..base.progress import progress_bar
+from .content import Range
 from .photo import Problem, inspect_photo
 
 
@@ -36,9 +38,11 @@ class Records:
     splits: dict[str, str] = field(default_factory=dict)
 
 
-def check(records, problems, notes):
-    """Return the pictures that can be read; the others go to ``problems``. Each is decoded."""
-    good, wide = [], []
+def check(records: Records) -> Records:
+    """Return what can be read, with the problems of what cannot. Each picture is decoded."""
+    problems, notes = [*records.problems], [*records.notes]
+    good: list[Photo] = []
+    wide: list[Range] = []
     paths = [records.folder / photo.path for photo in records.photos]
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # Pillow decodes side by side
     try:
@@ -61,74 +65,80 @@ def check(records, problems, notes):
             f"{len(wide)} pictures have more than 8 bits and use the values {low:g} to {high:g}; "
             f"each is brought to 8 bits{more if stretched else ''}"
         )
-    return good
+    return replace(records, photos=good, problems=problems, notes=notes)
 
 
-def digests_of_twins(folder, photos):
+def digests_of_twins(records: Records) -> list[str | None]:
     """Return a digest for each file that has the size of another; None for the others."""
-    sizes = [(folder / photo.path).stat().st_size for photo in photos]
-    same_size = defaultdict(int)
-    for size in sizes:
-        same_size[size] += 1
+    paths = [records.folder / photo.path for photo in records.photos]
+    sizes = [path.stat().st_size for path in paths]
+    same_size = Counter(sizes)
     return [
-        sha256_of(folder / photo.path) if same_size[size] > 1 else None
-        for photo, size in zip(photos, sizes, strict=True)
+        sha256_of(path) if same_size[size] > 1 else None
+        for path, size in zip(paths, sizes, strict=True)
     ]
 
 
-def drop_two_classes(folder, photos, contents, problems):
-    """Leave out pictures whose content stands under more than one class."""
-    labels, first = defaultdict(set), defaultdict(dict)
-    for photo, content in zip(photos, contents, strict=True):
+def drop_two_classes(records: Records, contents: list[str | None]) -> list[str | None]:
+    """Leave out pictures whose content stands under two classes; return the others' contents."""
+    first: defaultdict[str | None, dict[str, str]] = defaultdict(dict)  # content: class: path
+    for photo, content in zip(records.photos, contents, strict=True):
         if content:
-            labels[content].add(photo.label)
             first[content].setdefault(photo.label, photo.path)
     keep = []
-    for i, (photo, content) in enumerate(zip(photos, contents, strict=True)):
-        others = labels[content] - {photo.label} if content else ()
+    for i, photo in enumerate(records.photos):
+        others = first[contents[i]].keys() - {photo.label}
         if not others:
             keep.append(i)
             continue
-        twin = shown(folder / first[content][min(others)])
-        problems.append(
+        twin = shown(records.folder / first[contents[i]][min(others)])
+        records.problems.append(
             Problem(
-                folder / photo.path,
+                records.folder / photo.path,
                 f"is the same picture as {twin}, under another class; both are left out",
                 "keep the one in the right class and delete the other",
             )
         )
-    return [photos[i] for i in keep], [contents[i] for i in keep]
+    records.photos = [records.photos[i] for i in keep]
+    return [contents[i] for i in keep]
 
 
-def note_copies(photos, contents):
-    """Return a note that names pictures whose content stands there already, if there are any."""
-    first, copies = {}, []
-    for photo, content in zip(photos, contents, strict=True):
+def note_copies(records: Records, contents: list[str | None]) -> None:
+    """Note the pictures whose content stands there already, if there are any."""
+    first: dict[str, Photo] = {}
+    copies = []
+    for photo, content in zip(records.photos, contents, strict=True):
         if content and first.setdefault(content, photo) is not photo:
             copies.append(f"{shown(photo.path)} of {shown(first[content].path)}")
-    if not copies:
-        return []
-    such = f"{', '.join(copies[:3])}{', …' if len(copies) > 3 else ''}"
-    return [f"{len(copies)} pictures are copies of others, and stay on one side with them: {such}"]
+    if copies:
+        such = f"{', '.join(copies[:3])}{', …' if len(copies) > 3 else ''}"
+        records.notes.append(
+            f"{len(copies)} pictures are copies of others, and stay on one side with them: {such}"
+        )
 
 
-def drop_shared(folder, photos, contents, keys, problems):
-    """Return the rows to keep so that no content and no group stands in two given splits.
+def drop_shared(
+    records: Records, contents: list[str | None], keys: list[Hashable]
+) -> tuple[list[str | None], list[Hashable]]:
+    """Leave out pictures so that no content and no group stands in two given splits.
 
     Test pictures stay, then validation pictures; what they share is taken out of the others.
+    Returns the contents and the groups of those that are left.
     """
-    rank = {"test": 0, "validation": 1, "train": 2}
-    keep, owner, same_source = [], {}, []
+    photos, folder = records.photos, records.folder
+    rank: dict[str | None, int] = {"test": 0, "validation": 1, "train": 2}
+    owner: dict[tuple[str, Hashable], Photo] = {}
+    keep, same_source = [], []
     for i in sorted(range(len(photos)), key=lambda i: rank[photos[i].split]):
         photo, path = photos[i], folder / photos[i].path
-        traits = [("content", contents[i])] if contents[i] else []
+        traits: list[tuple[str, Hashable]] = [("content", contents[i])] if contents[i] else []
         traits += [("source", keys[i])] if keys[i] is not None else []
         clash = {kind: owner[kind, value] for kind, value in traits if (kind, value) in owner}
         clash = {kind: other for kind, other in clash.items() if other.split != photo.split}
         if "content" in clash:
             twin = shown(folder / clash["content"].path)
             what = f"is the same picture as {twin}; left out of {photo.split}"
-            problems.append(Problem(path, what, "keep it in one split folder only"))
+            records.problems.append(Problem(path, what, "keep it in one split folder only"))
         elif clash:
             same_source.append((path, folder / clash["source"].path))
         else:
@@ -139,5 +149,8 @@ def drop_shared(folder, photos, contents, keys, problems):
         path, other = same_source[0]
         count = f"and {len(same_source) - 1} more share" if len(same_source) > 1 else "shares"
         what = f"{count} a source with a picture of another split, here {shown(other)}; left out"
-        problems.append(Problem(path, what, "put all pictures of a source in one split folder"))
-    return sorted(keep)
+        remedy = "put all pictures of a source in one split folder"
+        records.problems.append(Problem(path, what, remedy))
+    keep.sort()
+    records.photos = [photos[i] for i in keep]
+    return [contents[i] for i in keep], [keys[i] for i in keep]

@@ -4,12 +4,19 @@ One rule for every data set: ``seed`` draws the training and validation pictures
 are the same for every seed and for every number of training pictures.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
 
 from ..base.errors import CourseError
 from .photo import Problem
+from .sources import Source
 
 
 class DatasetError(CourseError, ValueError):
@@ -32,50 +39,59 @@ class ImageSet:
         Side in pixels to show the pictures to a network at; None for the network's own.
     """
 
-    def __init__(self, classes, labels, source, rows=None, *, groups=None, image_size=None):
+    def __init__(
+        self,
+        classes: Sequence[str],
+        labels: ArrayLike,
+        source: Source,
+        rows: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        image_size: int | None = None,
+    ):
         self.classes = tuple(classes)
         self.labels = np.asarray(labels, dtype=np.int64)
         self.rows = np.arange(len(self.labels)) if rows is None else np.asarray(rows, np.int64)
         self.groups = None if groups is None else np.asarray(groups, np.int64)
         self.source, self.image_size = source, image_size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> tuple[Image.Image, int]:
         return self.image(i), int(self.labels[i])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         counts = np.bincount(self.labels, minlength=len(self.classes))
         return f"ImageSet({len(self)} pictures: " + (
             ", ".join(f"{n} {name}" for name, n in zip(self.classes, counts, strict=True)) + ")"
         )
 
-    def image(self, i, *, at_least=None):
+    def image(self, i: int, *, at_least: int | None = None) -> Image.Image:
         """Return picture ``i`` as an upright RGB image (``at_least``: see ``decode_photo``)."""
         return self.load(i, at_least=at_least)[0]
 
-    def load(self, i, *, at_least=None):
+    def load(self, i: int, *, at_least: int | None = None) -> tuple[Image.Image, str]:
         """Return picture ``i`` and the digest of the very bytes that it was decoded from."""
         return self.source.load(self._row(i), at_least)
 
-    def name(self, i):
+    def name(self, i: int) -> str:
         """Return a name for picture ``i``: for a file its path below the folder."""
         return self.source.name(self._row(i))
 
-    def path(self, i):
+    def path(self, i: int) -> Path | None:
         """Return the file of picture ``i``, or None for one that was drawn."""
         return self.source.path(self._row(i))
 
-    def digest(self, i):
+    def digest(self, i: int) -> str:
         """Return the SHA-256 of picture ``i`` as it is now: of file bytes, or pixels and shape."""
         return self.source.digest(self._row(i))
 
-    def digests(self):
+    def digests(self) -> list[str]:
         """Return the digest of every picture, in order."""
         return [self.digest(i) for i in range(len(self))]
 
-    def subset(self, indices):
+    def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
         """Return the pictures at ``indices`` (integers or a boolean mask) as a new set."""
         indices = np.arange(len(self))[np.asarray(indices, dtype=None if len(indices) else int)]
         groups = None if self.groups is None else self.groups[indices]
@@ -84,7 +100,12 @@ class ImageSet:
             self.classes, labels, self.source, rows, groups=groups, image_size=self.image_size
         )
 
-    def _row(self, i):
+    def divided(self, name: str, rows: Iterable[np.ndarray]) -> ImageSplits:
+        """Return the data set whose three parts are the pictures at these rows."""
+        train, validation, test = map(self.subset, rows)
+        return ImageSplits(name, self.classes, train, validation, test)
+
+    def _row(self, i: int) -> int:
         return int(self.rows[i])  # raises IndexError past the end, which ends a for loop
 
 
@@ -113,7 +134,7 @@ class ImageSplits:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def describe(self):
+    def describe(self) -> str:
         """Return a table of classes and counts, with notes and problems, as text."""
         parts = (self.train, self.validation, self.test)
         width = max(len(name) for name in (*self.classes, "class", "all"))

@@ -4,6 +4,11 @@ Every function is stratified (each class on its own), seeded, and keeps *cluster
 that share a source or their content stay on one side.
 """
 
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from ..base.errors import CourseError
@@ -12,17 +17,33 @@ TEST_SEED = 20_140_611
 """The test pictures are drawn with this seed, whatever the seed of the caller: a test set that
 changed with each seed would soon hand its pictures to the training of another."""
 
+Shares = Sequence[float]
+Amounts = tuple[int | None, int | None, int | None]
+"""Training, validation and test pictures of each class; None for as many as there are."""
+
 
 class SplitError(CourseError, ValueError):
     """There are not enough pictures for what was asked."""
 
 
-def clusters(*keys):
+class Pool(NamedTuple):
+    """Items to divide: int64 (N,) labels and clusters, see :func:`clusters`; names of classes."""
+
+    labels: np.ndarray
+    clusters: np.ndarray
+    classes: Sequence[str]
+
+    def at(self, rows: np.ndarray) -> Pool:
+        """The items at these positions."""
+        return Pool(self.labels[rows], self.clusters[rows], self.classes)
+
+
+def clusters(*keys: Sequence[Hashable]) -> np.ndarray:
     """Join items that agree in any key into clusters.
 
     Parameters
     ----------
-    *keys : sequence of hashable or None
+    *keys
         One value per item each; ``None`` agrees with nothing.
 
     Returns
@@ -32,35 +53,28 @@ def clusters(*keys):
     """
     parent = list(range(len(keys[0])))
 
-    def root(item):
+    def root(item: int) -> int:
         while parent[item] != item:
             parent[item] = parent[parent[item]]
             item = parent[item]
         return item
 
     for values in keys:
-        first = {}
+        first: dict[Hashable, int] = {}
         for item, value in enumerate(values):
             if value is not None:
                 parent[root(item)] = root(first.setdefault(value, item))
     return np.array([root(item) for item in range(len(parent))], dtype=np.int64)
 
 
-def divide(labels, cluster, wanted, classes, *, seed):
+def divide(pool: Pool, wanted: np.ndarray, *, seed: int) -> np.ndarray:
     """Take a stratified part out of some items.
 
     Parameters
     ----------
-    labels : np.ndarray
-        int64 (N,).
-    cluster : np.ndarray
-        int64 (N,), see :func:`clusters`.
-    wanted : np.ndarray
+    wanted
         int64 (C,): how many of each class to take; clusters are not cut, so that it can differ by
         part of a cluster.
-    classes : sequence of str
-        Names for the error.
-    seed : int
 
     Returns
     -------
@@ -72,35 +86,36 @@ def divide(labels, cluster, wanted, classes, *, seed):
     SplitError
         Where a class would have nothing on one of the two sides.
     """
-    labels, cluster = np.asarray(labels), np.asarray(cluster)
-    names, of_item = np.unique(cluster, return_inverse=True)
-    counts = np.zeros((len(names), len(classes)), dtype=np.int64)
-    np.add.at(counts, (of_item, labels), 1)
+    names, of_item = np.unique(pool.clusters, return_inverse=True)
+    counts = np.zeros((len(names), len(pool.classes)), dtype=np.int64)
+    np.add.at(counts, (of_item, pool.labels), 1)
     order = np.random.default_rng(seed).permutation(len(names))
-    missing = np.array(wanted, dtype=np.int64)
+    missing = wanted.copy()
     chosen = np.zeros(len(names), dtype=bool)
     for name in order:
         useful = np.minimum(counts[name], np.maximum(missing, 0)).sum()
         if 2 * useful > counts[name].sum():  # a single picture: as long as its class needs one
             chosen[name] = True
             missing -= counts[name]
-    for label in np.flatnonzero(np.asarray(wanted) > 0):
-        having = order[counts[order, label] > 0]
+    for needed in np.flatnonzero(wanted > 0):
+        having = order[counts[order, needed] > 0]
         if len(having) and not chosen[having].any():  # every cluster is larger than the need
             chosen[having[np.argmin(counts[having].sum(axis=1))]] = True
     taken = chosen[of_item]
-    for label, name in enumerate(classes):
-        here = labels == label
+    for label, name in enumerate(pool.classes):
+        here = pool.labels == label
         if wanted[label] and (not taken[here].any() or taken[here].all()):
             raise SplitError(
                 f"class {name!r} cannot be put on both sides of a split "
-                f"(sources: {len(set(cluster[here]))}, pictures: {here.sum()}); add pictures from "
-                "other sources"
+                f"(sources: {len(set(pool.clusters[here]))}, pictures: {here.sum()}); add pictures "
+                "from other sources"
             )
     return taken
 
 
-def draw_per_class(labels, per_class, classes, *, seed, what):
+def draw_per_class(
+    labels: np.ndarray, per_class: int | None, classes: Sequence[str], *, seed: int, what: str
+) -> np.ndarray:
     """Draw the same number of items of each class, in a seeded order that is nested in the number.
 
     Returns
@@ -113,7 +128,6 @@ def draw_per_class(labels, per_class, classes, *, seed, what):
     SplitError
         Where a class has fewer.
     """
-    labels = np.asarray(labels)
     if per_class is None:
         return np.arange(len(labels))
     if per_class < 1:
@@ -131,21 +145,20 @@ def draw_per_class(labels, per_class, classes, *, seed, what):
     return np.sort(np.concatenate(drawn))
 
 
-def portion(labels, fraction, per_class, classes, *, what):
+def portion(pool: Pool, fraction: float, per_class: int | None, *, what: str) -> np.ndarray:
     """Return how many pictures of each class a part gets.
 
     Parameters
     ----------
-    fraction : float
+    fraction
         Share of each class, used where ``per_class`` is None; rounded, at least one.
-    per_class : int or None
 
     Returns
     -------
     np.ndarray
         int64 (C,).
     """
-    have = np.bincount(labels, minlength=len(classes))
+    have = np.bincount(pool.labels, minlength=len(pool.classes))
     if per_class is None:
         return np.maximum(np.round(have * fraction), 1).astype(np.int64)
     if per_class < 1:
@@ -153,21 +166,23 @@ def portion(labels, fraction, per_class, classes, *, what):
     if (have <= per_class).any():
         label = int(np.argmin(have))
         raise SplitError(
-            f"{what}: class {classes[label]!r} has {have[label]} pictures; taking {per_class} "
+            f"{what}: class {pool.classes[label]!r} has {have[label]} pictures; taking {per_class} "
             "would leave none to train on; ask for fewer or add pictures"
         )
-    return np.full(len(classes), per_class, dtype=np.int64)
+    return np.full(len(pool.classes), per_class, dtype=np.int64)
 
 
-def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2, 0.2)):
+def divide_pool(
+    pool: Pool, *, amounts: Amounts, seed: int, fractions: Shares = (0.6, 0.2, 0.2)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Divide a pool of items into training, validation and test items.
 
     Parameters
     ----------
-    amounts : tuple of (int or None)
+    amounts
         Training, validation and test items per class; None for a fraction (validation, test) or
         for all that is left (train).
-    fractions : tuple of float
+    fractions
         Training, validation and test shares; a share of 0 gives an empty part.
 
     Returns
@@ -175,9 +190,8 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
     tuple of np.ndarray
         Sorted int64 positions of training, validation and test items.
     """
-    labels = np.asarray(labels)
-    _need_sources(labels, cluster, classes, amounts, fractions)
-    rest = np.arange(len(labels))
+    _need_sources(pool, amounts, fractions)
+    rest = np.arange(len(pool.labels))
     parts = []
     shares = (fractions[2], fractions[1] / (1 - fractions[2]))
     steps = (
@@ -188,18 +202,18 @@ def divide_pool(labels, cluster, classes, *, amounts, seed, fractions=(0.6, 0.2,
         if per_class is None and not share:
             parts.append(rest[:0])
             continue
-        wanted = portion(labels[rest], share, per_class, classes, what=what)
-        taken = divide(labels[rest], cluster[rest], wanted, classes, seed=step_seed)
+        wanted = portion(pool.at(rest), share, per_class, what=what)
+        taken = divide(pool.at(rest), wanted, seed=step_seed)
         parts.append(rest[taken])
         rest = rest[~taken]
-    drawn = draw_per_class(labels[rest], amounts[0], classes, seed=seed, what="train")
+    drawn = draw_per_class(pool.labels[rest], amounts[0], pool.classes, seed=seed, what="train")
     return rest[drawn], parts[1], parts[0]
 
 
-def _need_sources(labels, cluster, classes, amounts, fractions):
+def _need_sources(pool: Pool, amounts: Amounts, fractions: Shares) -> None:
     needed = 1 + sum(amounts[part] is not None or fractions[part] > 0 for part in (1, 2))
-    for label, name in enumerate(classes):
-        here = cluster[labels == label]
+    for label, name in enumerate(pool.classes):
+        here = pool.clusters[pool.labels == label]
         sources = len(set(here.tolist()))
         if sources < needed:
             raise SplitError(

@@ -9,16 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from ..results.cases import LARGE, SIMILAR
+from ..results.cases import CASES, LARGE, SIMILAR
 from .style import BLUE, MARKERS, ORANGE, PALETTE, PlotError, in_style, shorten
 
-RECIPES = {
-    ("small", "similar"): "freeze everything,\ntrain a new softmax",
-    ("large", "similar"): "fine-tune everything,\nif it is not good enough frozen",
-    ("small", "different"): "probe a few stages,\nkeep those up to the best one frozen",
-    ("large", "different"): "fine-tune everything\nfrom pretrained weights",
-}
-"""What to try first in each case, in a few words."""
 _BAND = 1.5
 _LEGEND = 12  # points that still get a label of their own
 _TOP = 1.05  # similarity is at most 1
@@ -26,7 +19,7 @@ _STEP = 1.1  # by which factor a point moves that another one would hide
 
 
 @in_style
-def case_map(points: Sequence[Mapping], *, title: str = "") -> Figure:
+def case_map(points: Sequence[Mapping]) -> Figure:
     """Draw the four cases as a map with data sets on it.
 
     Parameters
@@ -34,13 +27,9 @@ def case_map(points: Sequence[Mapping], *, title: str = "") -> Figure:
     points : sequence of mappings
         Each with ``name``, ``per_class`` (different training pictures per class), ``similarity``
         and ``similarity_error``. Points of one name share colour and marker.
-    title : str
-        Above the map, where there is one.
     """
     figure = Figure(figsize=(7.5, 4.6), layout="constrained")
     draw_case_map(figure.subplots(), points)
-    if title:
-        figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -81,12 +70,12 @@ def draw_case_map(axes, points: Sequence[Mapping], *, fontsize: float = 8.5) -> 
     axes.set_xscale("log")
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, _TOP)
-    for (size, kind), recipe in RECIPES.items():
-        small, alike = size == "small", kind == "similar"
+    for case in CASES:
+        small, alike = case.size == "small", case.kind == "similar"
         axes.text(
             0.012 if small else 0.988,
             1.01 if alike else 0.015,
-            f"{size}, {kind}: {recipe}",
+            f"{case.size}, {case.kind}: {case.recipe}",
             transform=axes.transAxes,
             ha="left" if small else "right",
             va="bottom",

@@ -39,17 +39,13 @@ _RULES = {
 
 
 @in_style
-def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | None = None):
+def poster(rows: Sequence[Mapping] | None = None) -> Figure:
     """Draw the poster.
 
     Parameters
     ----------
-    rows, regrets : sequence of mapping, optional
-        From `tlcourse.results.load_results` and `load_regrets`; the measured ones if not given.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    rows
+        From `tlcourse.results.load_results`; the measured ones if not given.
 
     Raises
     ------
@@ -69,7 +65,10 @@ def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | N
         ]
         said = f"right on new pictures of {title_of(dataset)}, {number} pictures per class"
         _panel(figure, place, heading, said, bars, 1)
-    lost = mean_regrets(_regrets() if regrets is None else regrets)
+    try:
+        lost = mean_regrets(load_regrets())
+    except ResultsError as error:
+        raise PlotError(str(error)) from error
     if not lost:
         raise PlotError("no recommendation was judged yet: python benchmarks/advice_regret.py")
     bars = [(words, lost[rule], f"{100 * lost[rule]:.1f}", None) for rule, words in _RULES.items()]
@@ -78,13 +77,6 @@ def poster(rows: Sequence[Mapping] | None = None, regrets: Sequence[Mapping] | N
     figure.text(0.036, 0.155, _CARE, fontsize=31, va="top", linespacing=1.35)
     _legend(figure)
     return figure
-
-
-def _regrets() -> list[dict]:
-    try:
-        return load_regrets()
-    except ResultsError as error:
-        raise PlotError(str(error)) from error
 
 
 def _measured(rows, dataset: str, number: int) -> dict:

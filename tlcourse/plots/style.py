@@ -124,7 +124,7 @@ def show(figure: Figure, alt: str) -> None:
     print(alt)
 
 
-def png(figure: Figure, dpi: int = 100) -> bytes:
+def png(figure: Figure) -> bytes:
     """Render a figure.
 
     Returns
@@ -135,7 +135,7 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
     buffer = io.BytesIO()
     options: dict = {"bbox_inches": "tight", "pad_inches": 0.08, "metadata": {"Software": None}}
     with _no_word_of_glyphs():
-        figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": True}, **options)
+        figure.savefig(buffer, format="png", dpi=100, pil_kwargs={"optimize": True}, **options)
     if buffer.tell() > _HEAVY:
         picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         buffer = io.BytesIO()

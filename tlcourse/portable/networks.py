@@ -132,7 +132,7 @@ def model_to_onnx(model: TransferModel, about: dict):
     return graph
 
 
-def describe(model: TransferModel) -> dict:
+def about_file(model: TransferModel) -> dict:
     """What somebody needs who has the ONNX file alone: classes, and how to make its input."""
     preprocess = model.spec.preprocess.at(model.image_size)
     return {

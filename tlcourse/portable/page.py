@@ -10,7 +10,7 @@ from ..base.files import exchanged, write_whole
 from ..networks.heads import TransferModel
 from ..widgets.assets import join_styles
 from ..widgets.teach_here import STYLES
-from .networks import ExportError, describe, model_to_onnx
+from .networks import ExportError, about_file, model_to_onnx
 from .scripts import page_script, page_title, part_scripts, runtime_pieces
 
 FILES = ("model.onnx", "index.html")
@@ -67,7 +67,7 @@ def export(
             f"{' and '.join(there)} of an earlier export stand in {folder}, and were not touched; "
             "give another folder, or replace them: --force, or force=True in Python"
         )
-    about = describe(model)
+    about = about_file(model)
     made = model_to_onnx(model, about)
     on_maps = len(made.graph.output[1].type.tensor_type.shape.dim) == 4
     graph = made.SerializeToString()

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..data.sets import ImageSplits
 from ..networks import freezing
-from ..networks.backbones import Backbone
+from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel, replace_head
 from ..networks.need import need_network
 from ..networks.preprocess import Augment
@@ -35,7 +35,7 @@ _RANDOM_SEEDS = 1_000_000
 
 
 def apply(
-    strategy: str | Strategy, backbone: Backbone, classes: Sequence[str], seed: int = 0
+    strategy: str | Strategy, backbone: StagedNetwork, classes: Sequence[str], seed: int = 0
 ) -> TransferModel:
     """Build the model that a strategy asks for; `train` then trains it.
 
@@ -46,7 +46,7 @@ def apply(
     strategy
         A name or a `Strategy`; see `get_strategy`.
     backbone
-        It is left as it was.
+        A loaded backbone, or a model whose stages are reused; left as it was.
     classes
         Names of your classes.
     seed

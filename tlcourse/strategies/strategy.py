@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from ..base.errors import CourseError
-from ..networks.backbones import Backbone, StagedNetwork
+from ..networks.backbones import StagedNetwork
 from ..networks.heads import Head, output_channels
 
 ALL = "all"
@@ -36,11 +36,11 @@ class Strategy:
         Last stage to keep; None keeps all.
     deleted : int
         Or: how many of the last stages to remove.
-    trained : int or "all"
-        How many of the last kept stages are trained; those before stay frozen. The head is new and
-        always trained.
-    reinitialised : int or "all"
-        How many of the last kept stages start from random weights.
+    trained : int, "all" or tuple of str
+        How many of the last kept stages are trained, or which; the others stay frozen. The head is
+        new and always trained.
+    reinitialised : int, "all" or tuple of str
+        How many of the last kept stages start from random weights, or which.
     hidden : tuple of int
         Own hidden layers between the stages and the softmax.
     batch_norm : "frozen" or "adapt"
@@ -64,8 +64,8 @@ class Strategy:
     name: str
     cut: str | None = None
     deleted: int = 0
-    trained: int | str = 0
-    reinitialised: int | str = 0
+    trained: int | str | tuple[str, ...] = 0
+    reinitialised: int | str | tuple[str, ...] = 0
     hidden: tuple[int, ...] = ()
     batch_norm: str = "frozen"
     lr_decay: float = 1.0
@@ -76,10 +76,13 @@ class Strategy:
     def __post_init__(self):
         for what in ("trained", "reinitialised"):
             count = getattr(self, what)
-            if count != ALL and (not isinstance(count, int) or count < 0):
+            if count == ALL or (isinstance(count, tuple) and count):
+                continue
+            if not isinstance(count, int) or count < 0:
                 raise StrategyError(
                     f"{self.name}: {what}={count!r}; give a number of stages, counted from the "
-                    f"last, from 0 on, or {ALL!r}. The head is new and trained in any case"
+                    f"last, from 0 on, {ALL!r}, or a tuple of names. The head is new and trained "
+                    "in any case"
                 )
         if self.cut is not None and self.deleted:
             raise StrategyError(
@@ -114,11 +117,11 @@ class Strategy:
 
     def trained_stages(self, network: StagedNetwork) -> tuple[str, ...]:
         """Names of the stages that are trained, at the latest at the end."""
-        return self._last("trained", network)
+        return self._stages("trained", network)
 
     def random_stages(self, network: StagedNetwork) -> tuple[str, ...]:
         """Names of the stages that start from random weights."""
-        return self._last("reinitialised", network)
+        return self._stages("reinitialised", network)
 
     def thawed_stages(self, network: StagedNetwork) -> tuple[str, ...]:
         """Names of the stages that are trained from pretrained weights."""
@@ -130,10 +133,17 @@ class Strategy:
         random = self.random_stages(network)
         return tuple(name for name in self.trained_stages(network) if name in random)
 
-    def _last(self, what: str, network: StagedNetwork) -> tuple[str, ...]:
+    def _stages(self, what: str, network: StagedNetwork) -> tuple[str, ...]:
         kept, count = self.kept(network), getattr(self, what)
         if count == ALL:
             return kept
+        if isinstance(count, tuple):
+            if missing := [name for name in count if name not in kept]:
+                raise StrategyError(
+                    f"{self.name}: {what}={count}, but {', '.join(missing)} is not kept; kept are "
+                    f"{', '.join(kept)}"
+                )
+            return tuple(name for name in kept if name in count)
         if count > len(kept):
             raise StrategyError(
                 f"{self.name}: {what}={count}, but {len(kept)} stages are kept "
@@ -160,7 +170,7 @@ class Strategy:
         steps = max(1, epochs * 2 // 3 - 1)
         return {2 + i * min(steps, len(names)) // len(names): name for i, name in enumerate(names)}
 
-    def diagram(self, backbone: Backbone, classes: int = 2) -> list[tuple[str, str, int]]:
+    def diagram(self, backbone: StagedNetwork, classes: int = 2) -> list[tuple[str, str, int]]:
         """Stages as (name, state, parameters), for `tlcourse.plots.network_diagram`.
 
         State is "frozen", "trained", "re-initialised" (random weights, trained or not), "removed",
@@ -191,17 +201,17 @@ class Strategy:
         if self.cut is not None:
             body = f"Keep the stages up to {self.cut}"
         elif self.deleted:
-            body = f"Remove {_last_stages(self.deleted)} and keep those before"
+            body = f"Remove {_which_stages(self.deleted)} and keep those before"
         else:
             body = "Keep all stages"
         if self.reinitialised == ALL:
             body += ", but none of their weights: they start from random ones"
         elif self.reinitialised not in (0, self.trained):
-            body += f", but give {_last_stages(self.reinitialised)} random weights"
+            body += f", but give {_which_stages(self.reinitialised)} random weights"
         if self.trained == 0:
             return f"{body}; freeze them"
         return (
-            body if self.trained == ALL else f"{body}; freeze all but {_last_stages(self.trained)}"
+            body if self.trained == ALL else f"{body}; freeze all but {_which_stages(self.trained)}"
         )
 
     def _on_top(self) -> str:
@@ -233,7 +243,9 @@ class Strategy:
             yield "It sees randomly cropped and mirrored copies of the pictures"
 
 
-def _last_stages(count: int | str) -> str:
+def _which_stages(count: int | str | tuple[str, ...]) -> str:
+    if isinstance(count, tuple):
+        return " and ".join(count)
     return "the last stage" if count == 1 else f"the last {count} stages"
 
 

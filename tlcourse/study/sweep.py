@@ -57,7 +57,7 @@ def run_sweep(
     if len(left) < len(runs):
         say(f"{len(runs) - len(left)} of {len(runs)} runs have their rows in {path} already")
     left = _without_absent(left, say)
-    clock, failed = _Clock(rows), []
+    time_left, failed = _TimeLeft(rows), []
     for number, run in enumerate(left, 1):
         try:
             row = benches[run.backbone].measure(run, _pilot(rows, run))
@@ -70,7 +70,7 @@ def run_sweep(
         rows.append(row)
         say(
             f"[{number}/{len(left)}] {run}: test accuracy {row['test_accuracy']:.3f}, "
-            f"lr {row['lr']:g}; {clock.left(rows, row, left[number:])}"
+            f"lr {row['lr']:g}; {time_left.estimate(rows, row, left[number:])}"
         )
     if failed:
         raise SweepError(f"{len(failed)} of {len(left)} runs failed:\n" + "\n".join(failed))
@@ -119,13 +119,13 @@ def _pilot(rows: list[dict], run: Run) -> dict | None:
     return next((row for row in rows if _key(row) == pilot), None)
 
 
-class _Clock:
+class _TimeLeft:
     """Estimates the time left from what like runs took."""
 
     def __init__(self, rows: list[dict]):
         self.started, self.before = time.monotonic(), len(rows)
 
-    def left(self, rows: list[dict], row: dict, runs: list[Run]) -> str:
+    def estimate(self, rows: list[dict], row: dict, runs: list[Run]) -> str:
         elapsed = time.monotonic() - self.started
         # Training is a part of a run: pilots, reading and testing come on top.
         pace = elapsed / max(sum(r["seconds"] for r in rows[self.before :]), 0.01)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..activations.cache import cache_activations
+from ..activations.rows import Activations
 from ..base.errors import TrainingError
 from ..base.process import check_time
 from ..data.sets import ImageSet
@@ -39,7 +40,11 @@ class PixelBatches:
     """Batches of normalised pictures, decoded by threads while the network computes."""
 
     def __init__(
-        self, images: ImageSet, preprocess: Preprocess, device, augment: Augment | None = None
+        self,
+        images: ImageSet,
+        preprocess: Preprocess,
+        device: torch.device,
+        augment: Augment | None,
     ):
         self.images, self.preprocess, self.device = images, preprocess, device
         self.augment = augment
@@ -63,7 +68,7 @@ class PixelBatches:
         chunks = chunks_of(order, size)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
-            def start(chunk):
+            def start(chunk: np.ndarray) -> list[Future]:
                 return [pool.submit(self._pixels, int(i), seed) for i in chunk]
 
             ahead = start(chunks[0]) if chunks else []
@@ -80,10 +85,10 @@ class PixelBatches:
 class RowBatches:
     """Batches of cached activations: rows of one tensor, or of a file where they are many."""
 
-    def __init__(self, rows, labels: np.ndarray, device):
+    def __init__(self, rows: Activations, labels: np.ndarray, device: torch.device):
         self.device = device
         self.labels = torch.as_tensor(labels).to(device)
-        self.rows = rows
+        self.rows: Activations | torch.Tensor = rows
         if math.prod(rows.shape) * 4 <= ROWS_IN_MEMORY:
             self.rows = torch.as_tensor(rows.numpy(), dtype=torch.float32).to(device)
 

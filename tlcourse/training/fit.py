@@ -9,7 +9,7 @@ import csv
 import functools
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import OneCycleLR
 
 from ..base.errors import TrainingError
 from ..base.files import write_whole
@@ -29,7 +30,7 @@ from ..networks import freezing
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes
 from ..networks.preprocess import Augment, input_size
-from .batches import balancing, cacheable_through, chunks_of, open_batches
+from .batches import PixelBatches, RowBatches, balancing, cacheable_through, chunks_of, open_batches
 from .evaluate import logits_of, same_classes
 from .keep import kept, refuse_diverged
 from .optimizer import make_optimizer
@@ -223,7 +224,13 @@ def fit(
     return history
 
 
-def _one_epoch(model, batches, optimizer, schedule, weight) -> tuple[float, float]:
+def _one_epoch(
+    model: nn.Module,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    optimizer: torch.optim.Optimizer,
+    schedule: OneCycleLR,
+    weight: torch.Tensor | None,
+) -> tuple[float, float]:
     total = right = torch.zeros(())
     seen = 0
     for x, y in batches:
@@ -251,7 +258,7 @@ def _forward(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
         ) from error
 
 
-def _validate(model: nn.Module, source) -> dict:
+def _validate(model: nn.Module, source: PixelBatches | RowBatches) -> dict:
     if len(source.labels) == 0:
         return {"validation_loss": None, "validation_accuracy": None}
     logits = logits_of(model, source, 64)
@@ -262,8 +269,8 @@ def _validate(model: nn.Module, source) -> dict:
     }
 
 
-def _one_cycle(optimizer, steps: int):
-    return torch.optim.lr_scheduler.OneCycleLR(
+def _one_cycle(optimizer: torch.optim.Optimizer, steps: int) -> OneCycleLR:
+    return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
         total_steps=max(steps, 2),
@@ -272,7 +279,16 @@ def _one_cycle(optimizer, steps: int):
     )
 
 
-def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience) -> None:
+def _check_fit(
+    model: TransferModel,
+    data: ImageSplits,
+    epochs: int,
+    batch_size: int,
+    cache: bool,
+    augment: Augment | None,
+    unfreeze_at: Mapping[int, str] | None,
+    patience: int | None,
+) -> None:
     if not same_classes(model.classes, data.classes):
         raise TrainingError(
             f"the model's classes are {', '.join(model.classes)}, the data's "

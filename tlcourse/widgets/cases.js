@@ -1,4 +1,4 @@
-// The table of cases.py, for pages without a kernel; a test compares the two.
+// Where a place lies among the regions and points of cases.py, and what is said of it.
 
 export const LARGEST = 1000;
 

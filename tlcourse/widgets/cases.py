@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
-from ..base.errors import CourseError
 from ..data.entries import title_of
 from ..networks.zoo import load_backbone
-from ..results.cases import LARGE, SIMILAR
+from ..results.cases import CASES, EARLY_CUT, LARGE, SIMILAR
 from ..results.compare import summarise
 from ..results.regrets import load_regrets
 from ..results.table import ResultsError, load_results
@@ -16,10 +14,6 @@ from ..results.table import ResultsError, load_results
 LARGEST = 1000
 # The strategies whose scores a point shows, where they were measured; and an early cut.
 _SHOWN = ("linear_probe", "hidden_2", "last_2", "finetune_all", "scratch")
-
-
-class CaseMapError(CourseError, ValueError):
-    """Points or regions that cannot be drawn."""
 
 
 @functools.cache
@@ -31,34 +25,18 @@ def early_cut() -> str:
 
 def four_cases() -> list[dict]:
     """The four cases as regions: title, strategy, why, and from-to of `per_class`, `similarity`."""
-    small, large = [1, LARGE], [LARGE, LARGEST]
-    different, similar = [0, SIMILAR], [SIMILAR, 1]
+    sides: dict[str, list] = {"small": [1, LARGE], "large": [LARGE, LARGEST]}
+    sides |= {"different": [0, SIMILAR], "similar": [SIMILAR, 1]}
     return [
-        _region("small, similar", "linear_probe", small, similar)
-        | {
-            "why": "The features fit and there are too few pictures to improve them: freeze all, "
-            "train the new softmax."
-        },
-        _region("large, similar", "finetune_all", large, similar)
-        | {
-            "why": "The features fit and there are pictures enough to adapt them: start from the "
-            "pretrained weights and train all, at a low learning rate."
-        },
-        _region("small, different", early_cut(), small, different)
-        | {
-            "why": "The late features are about other things, the early ones are about edges and "
-            "textures: cut early and train a linear classifier there."
-        },
-        _region("large, different", "finetune_all", large, different)
-        | {
-            "why": "There are pictures enough to train everything; pretrained weights are still "
-            "the better start, and seldom a worse one than random weights."
-        },
+        {
+            "title": f"{case.size}, {case.kind}",
+            "strategy": early_cut() if case.strategy == EARLY_CUT else case.strategy,
+            "why": case.why,
+            "per_class": sides[case.size],
+            "similarity": sides[case.kind],
+        }
+        for case in CASES
     ]
-
-
-def _region(title: str, strategy: str, per_class: list, similarity: list) -> dict:
-    return {"title": title, "strategy": strategy, "per_class": per_class, "similarity": similarity}
 
 
 def measured_points() -> list[dict]:
@@ -95,44 +73,3 @@ def measured_points() -> list[dict]:
         }
         for (name, per_class), found in places.items()
     ]
-
-
-def check_regions(regions: Sequence[dict]) -> list[dict]:
-    """Return the regions; raises `CaseMapError` naming one that is not complete."""
-    for region in regions:
-        missing = {"title", "strategy", "why", "per_class", "similarity"} - set(region)
-        if missing:
-            raise CaseMapError(
-                f"region {region.get('title', region)!r} lacks {', '.join(sorted(missing))}"
-            )
-    return list(regions)
-
-
-def check_points(points: Sequence[dict]) -> list[dict]:
-    """Return the points; raises `CaseMapError` naming one that is not complete or off the map."""
-    for point in points:
-        missing = {"name", "per_class", "similarity", "scores"} - set(point)
-        if missing:
-            raise CaseMapError(
-                f"point {point.get('name', point)!r} lacks {', '.join(sorted(missing))}"
-            )
-        if not (1 <= point["per_class"] and 0 <= point["similarity"] <= 1):
-            raise CaseMapError(
-                f"point {point['name']!r}: per_class={point['per_class']} must be at least 1 and "
-                f"similarity={point['similarity']} between 0 and 1"
-            )
-    return list(points)
-
-
-def region_at(regions: Sequence[dict], per_class: float, similarity: float) -> dict | None:
-    """The first region that holds a size and a similarity; the largest and 1 belong to the last."""
-    for region in regions:
-        if all(
-            low <= value < high or value == high == most
-            for value, (low, high), most in (
-                (per_class, region["per_class"], LARGEST),
-                (similarity, region["similarity"], 1),
-            )
-        ):
-            return region
-    return None

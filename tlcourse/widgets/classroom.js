@@ -1,5 +1,6 @@
 // The page for the front of a classroom: pictures, what may learn, and what came of it.
 import { h, svg, setText, root, select, store, Kernel } from "./dom.js";
+import { summarise } from "./costs.js";
 import { formatBytes, formatCount, formatSeconds, formatShare } from "./texts.js";
 import { colour, race, right, score, verdict } from "./race.js";
 import { Script } from "./script.js";
@@ -134,8 +135,10 @@ class ClassroomView {
     this.planButtons.forEach((button, i) =>
       button.setAttribute("aria-pressed", String(plans[i].name === choice.plan)));
     this.drawStages(plan);
-    setText(this.cost, `${formatCount(plan.trained)} of ${formatCount(plan.all)} numbers learn: ` +
-      `${firm(formatShare(plan.work))} of the work.`);
+    const { parameters, work } = summarise(this.model.get("network"), plan.choice);
+    setText(this.cost, `${formatCount(parameters.trained)} of ` +
+      `${formatCount(parameters.trained + parameters.frozen)} numbers learn: ` +
+      `${firm(formatShare(work.cached_total))} of the work.`);
     this.drawShelf();
     this.showRuns();
   }
@@ -143,7 +146,8 @@ class ClassroomView {
   drawStages(plan) {
     const { stages } = this.model.get("network");
     const kinds = stages.map(({ name }) =>
-      plan.frozen.includes(name) ? "frozen" : plan.random ? "random" : "trained");
+      plan.choice.frozen.includes(name) ? "frozen"
+        : plan.choice.start === "random" ? "random" : "trained");
     const most = Math.max(...stages.map((stage) => stage.output[1]));
     const bars = stages.map(({ output }, i) => {
       const tall = 26 + 56 * Math.sqrt(output[1] / most);
@@ -209,9 +213,12 @@ class ClassroomView {
       h("h2", {}, "What each way costs"),
       h("table", {},
         h("thead", {}, row("th", ["", "learns", "work", "an epoch", "memory"])),
-        h("tbody", {}, ...this.model.get("plans").map((plan) => row("td", [
-          `${plan.title} (${plan.term})`, formatCount(plan.trained), formatShare(plan.work),
-          plan.seconds ? formatSeconds(plan.seconds.cached) : "not measured", formatBytes(plan.memory)])))),
+        h("tbody", {}, ...this.model.get("plans").map(({ title, term, choice }) => {
+          const { parameters, work, seconds, memory } = summarise(this.model.get("network"), choice);
+          return row("td", [
+            `${title} (${term})`, formatCount(parameters.trained), formatShare(work.cached_total),
+            formatSeconds(seconds.cached), formatBytes(memory.activations)]);
+        }))),
       h("h2", {}, "Runs"),
       runs.length ? h("table", {}, h("tbody", {}, ...runs.map((run) => row("td", [
         run.label, score(run, judged), `${run.rows.length} epochs`, formatSeconds(run.seconds)]))))

@@ -21,8 +21,9 @@ from ..networks.zoo import load_backbone
 from ..strategies.apply import apply, train
 from ..strategies.strategy import get_strategy
 from ..training.evaluate import predict
-from . import costs, inside, measure
+from . import inside, measure
 from .assets import CourseWidget, join_scripts, join_styles, picture_file
+from .choice import ChoiceError, default_choice
 from .sync import follow_quickly
 from .trainer import Trainer
 
@@ -60,7 +61,7 @@ class Classroom(CourseWidget):
         `set`, `per_class` and `plan`, the name of a strategy in `plans`.
     """
 
-    _esm = join_scripts("dom.js", "texts.js", "race.js", "script.js", "classroom.js")
+    _esm = join_scripts("dom.js", "costs.js", "texts.js", "race.js", "script.js", "classroom.js")
     _css = join_styles("widgets.css", "classroom.css")
 
     network = traitlets.Dict().tag(sync=True)
@@ -91,10 +92,10 @@ class Classroom(CourseWidget):
             "plan": [plan[1] for plan in PLANS],
         }
         if set(choice) != set(allowed):
-            raise costs.ChoiceError(f"a choice has {', '.join(allowed)}, not {', '.join(choice)}")
+            raise ChoiceError(f"a choice has {', '.join(allowed)}, not {', '.join(choice)}")
         for key, values in allowed.items():
             if choice[key] not in values:
-                raise costs.ChoiceError(f"{key}={choice[key]!r} is not one of {values}")
+                raise ChoiceError(f"{key}={choice[key]!r} is not one of {values}")
         return choice
 
     @traitlets.observe("choice")
@@ -201,37 +202,21 @@ def _measured(name: str) -> dict:
     """The network's stages and its speed; measuring them takes seconds, once."""
     backbone = _backbone(name)
     speed = measure.measure_speed(backbone, PIXELS)
-    return measure.describe(backbone, PIXELS) | {"speed": speed}
+    return measure.count_stages(backbone, PIXELS) | {"speed": speed}
 
 
 def _described(name: str, data: str, per_class: int) -> dict:
-    """The state `network` and `plans`: what each plan trains, and what that costs."""
+    """The state `network` and `plans`, each with what it trains as a choice of the explorer."""
     classes = next(one["classes"] for one in SETS if one["name"] == data)
     network = _measured(name) | {"classes": classes}
-    stages = [stage["name"] for stage in network["stages"]]
     plans = []
     for title, strategy, term, _ in PLANS:
         trained = get_strategy(strategy, _backbone(name)).trained_stages(_backbone(name))
-        frozen = [stage for stage in stages if stage not in trained]
-        choice = costs.default_choice(network) | {"frozen": frozen, "adapting": []}
-        choice |= {"per_class": per_class, "dataset": data}
-        figures = costs.summarise(network, choice)
-        plans.append(
-            {
-                "name": strategy,
-                "title": title,
-                "term": term,
-                "frozen": frozen,
-                "random": strategy == "scratch",
-                "trained": figures["parameters"]["trained"],
-                "all": sum(stage["parameters"] for stage in network["stages"])
-                + figures["parameters"]["new"],
-                "work": figures["work"]["cached_total"],
-                "seconds": figures["seconds"],
-                "memory": figures["memory"]["activations"],
-            }
-        )
-    return {"network": {"name": network["name"], "stages": network["stages"]}, "plans": plans}
+        choice = default_choice(network) | {"per_class": per_class, "dataset": data}
+        choice["frozen"] = [stage for stage in choice["frozen"] if stage not in trained]
+        choice["start"] = "random" if strategy == "scratch" else "pretrained"
+        plans.append({"name": strategy, "title": title, "term": term, "choice": choice})
+    return {"network": network, "plans": plans}
 
 
 @cache

@@ -1,11 +1,13 @@
-// The formulas of costs.py, for pages without a kernel. A test compares the two, number by number;
-// what the terms mean is written there.
+// What a choice of frozen stages costs, added up from the numbers of each stage. measure.py counts
+// those, choice.py says what a network and a choice hold; tests hold the sums to what PyTorch does.
 
+// Bytes that a trained parameter takes beside itself: its gradient and AdamW's two moments, float32.
 const OPTIMIZER_BYTES = 12;
 const FLOAT_BYTES = 4;
 
 const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
 
+// The kept stages, the lowest trained one's index, and the length of the frozen prefix.
 export function stageFacts(network, choice) {
   const kept = network.stages.slice(0, choice.kept);
   const frozen = kept.map((stage) => choice.frozen.includes(stage.name));
@@ -35,6 +37,9 @@ function countParameters(network, choice, facts) {
   return { trained: kept - frozen + head, new: head, frozen, removed: total - kept };
 }
 
+// Shares of the work of training everything. A backward pass through a trained layer computes two
+// products as large as its forward pass, the gradient of its weights and that of its input; through
+// a frozen layer only the second; below the lowest trained layer none, whose input needs no gradient.
 function shareWork(network, choice, facts) {
   const sizes = headSizes(network, choice, facts);
   const head = sum(sizes, ([i, o]) => i * o);
@@ -76,6 +81,7 @@ function sizeCache(network, choice, facts) {
   if (!stages.length) return { through: null, stages: 0, numbers: 0, bytes: 0 };
   const last = stages[stages.length - 1];
   const [channels, height, width] = last.output;
+  // After the last stage only the mean over the picture is needed.
   const numbers = stages.length === facts.kept.length ? channels : channels * height * width;
   return {
     through: last.name,
@@ -85,6 +91,7 @@ function sizeCache(network, choice, facts) {
   };
 }
 
+// Time of an epoch, from the measured speed; reading pictures or the cache is left out.
 function estimateSeconds(network, choice, facts) {
   const speed = network.speed;
   if (!speed) return null;
@@ -98,7 +105,9 @@ function estimateSeconds(network, choice, facts) {
   };
 }
 
-export function findWarnings(network, choice) {
+// What does not make sense in a choice, as [kind, ...stages]. "adapting": batch norm alive in frozen
+// stages. "below": stages thawed below a frozen one; "random_below": they begin from random weights.
+function findWarnings(network, choice) {
   const facts = stageFacts(network, choice);
   const found = [];
   const names = (keep) => facts.kept.filter(keep).map((stage) => stage.name);
@@ -121,6 +130,7 @@ export function beginAt(choice, start, network) {
     network.stages.map((stage) => stage.name).filter((name) => !choice.frozen.includes(name));
 }
 
+// Name of the strategy that a choice is; null where it is a mixture. choice.py says the same.
 export function strategyName(network, choice) {
   const facts = stageFacts(network, choice);
   const trained = choice.kept - facts.lowest;
@@ -136,7 +146,7 @@ export function strategyName(network, choice) {
   return entry?.name ?? null;
 }
 
-export function findMeasured(measured, strategy, choice) {
+function findMeasured(measured, strategy, choice) {
   return (
     measured.find(
       (row) =>
@@ -174,6 +184,8 @@ export function nearestMeasured(network, choice, measured) {
   return best?.row ?? null;
 }
 
+// All figures of a choice. `cache.through` is the last stage of the longest frozen prefix; `seconds`
+// is null without a measured speed, `filling` happens once.
 export function summarise(network, choice, measured = []) {
   const facts = stageFacts(network, choice);
   const strategy = strategyName(network, choice);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,11 +16,12 @@ from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel
 from ..networks.preprocess import input_size
-from ..strategies.apply import train
-from ..strategies.strategy import get_strategy
+from ..strategies.apply import apply, train
+from ..strategies.strategy import Strategy
 from ..training.fit import History, fit
-from . import costs, measure, sync
+from . import measure, sync
 from .assets import CourseWidget, join_scripts, join_styles
+from .choice import check_choice, default_choice, strategy_name
 from .measured import data_sets, measured_rows
 from .still import draw_choice
 from .trainer import AT_HAND, Trainer, load_at_hand
@@ -53,7 +53,7 @@ class FreezeExplorer(CourseWidget):
     Attributes
     ----------
     choice : dict
-        What is shown; `tlcourse.widgets.costs` says what it holds. To change it, assign a copy.
+        What is shown; `tlcourse.widgets.choice` says what it holds. To change it, assign a copy.
 
     Raises
     ------
@@ -101,7 +101,7 @@ class FreezeExplorer(CourseWidget):
         self._pictures = splits
         self._trainer = Trainer(self._set_state)
         described = self._describe(network)
-        choice = costs.default_choice(described)
+        choice = default_choice(described)
         choice["dataset"] = dataset or (splits.name if splits else "pets")
         choice["per_class"] = per_class or _pictures_a_class(splits) or 10
         measured = measured_rows(described["name"])
@@ -164,11 +164,26 @@ class FreezeExplorer(CourseWidget):
         if classes is None:
             known: Any = self._followed or self._pictures
             classes = known.classes if known else [f"class {i}" for i in range(self._outputs)]
-        model = sync.build_model(self._source, self.choice, classes, seed)
-        if name := costs.strategy_name(self.network, self.choice):
-            # So that `tlcourse.train` goes by it; the model has only the stages that were kept.
-            model.strategy = replace(self._strategies[name], cut=None, deleted=0)
+        name = strategy_name(self.network, self.choice)
+        model = apply(name or self._mixture(), self._source, classes, seed)
+        if name is None:
+            # Batch norm as shown, stage by stage; a strategy has one manner for all.
+            self._freeze(model)
+            model.strategy = None
         return model
+
+    def _mixture(self) -> Strategy:
+        """The choice as a strategy of its own, but for what batch norm does stage by stage."""
+        choice = self.choice
+        kept = [stage["name"] for stage in self.network["stages"]][: choice["kept"]]
+        trained = tuple(name for name in kept if name not in choice["frozen"])
+        return Strategy(
+            "mixture",
+            cut=kept[-1],
+            trained=trained or 0,
+            reinitialised=(choice["start"] == "random" and trained) or 0,
+            hidden=(choice["hidden"],) if choice["hidden"] else (),
+        )
 
     def refresh(self) -> None:
         """Show what is frozen in the observed model now; called after each cell by itself."""
@@ -227,9 +242,7 @@ class FreezeExplorer(CourseWidget):
         self._source = copy.deepcopy(network)
         classes = getattr(network, "classes", ())
         head = isinstance(network, TransferModel)
-        described = measure.describe(network, size)
-        names = [entry["name"] for entry in described["strategies"]]
-        self._strategies = {name: get_strategy(name, network) for name in names}
+        described = measure.count_stages(network, size)
         return described | {
             "classes": len(classes) if head else self._outputs,
             "speed": measure.measure_speed(network, size),
@@ -237,7 +250,7 @@ class FreezeExplorer(CourseWidget):
 
     @traitlets.validate("choice")
     def _check_choice(self, proposal):
-        return costs.check_choice(self.network, proposal["value"])
+        return check_choice(self.network, proposal["value"])
 
     @traitlets.observe("choice")
     def _write_model(self, _) -> None:
@@ -264,11 +277,6 @@ class FreezeExplorer(CourseWidget):
         """How that run went."""
         return self._trainer.history
 
-    @property
-    def summary(self) -> dict:
-        """All figures of the choice; `tlcourse.widgets.costs.summarise` says which."""
-        return costs.summarise(self.network, self.choice, self.measured)
-
     def train(self) -> None:
         """Train a model as shown in the background; what the Train button does."""
         choice, size = self.choice, self.network["size"]
@@ -278,6 +286,9 @@ class FreezeExplorer(CourseWidget):
             chosen = choice["dataset"], choice["per_class"]
             splits = data if isinstance(data, ImageSplits) else data(*chosen)
             model = self.build(splits.classes)
+            if choice["start"] == "random":
+                for name in set(model.stage_names) - set(choice["frozen"]):
+                    sync.follow_quickly(getattr(model.stages, name))
             cache = bool(freezing.frozen_prefix(model))
             # At least four steps an epoch: with one, the statistics of batch norm stay behind.
             batch_size = min(choice["batch"], max(1, len(splits.train) // 4))
@@ -287,14 +298,14 @@ class FreezeExplorer(CourseWidget):
                 return model, partial(fit, model, splits, **options)
             return model, partial(train, model, splits, head_epochs=self._epochs, **options)
 
-        label = costs.strategy_name(self.network, choice) or "mixture"
+        label = strategy_name(self.network, choice) or "mixture"
         if self._pictures is None:
             label += f", {choice['dataset']}, {choice['per_class']} per class"
         self._trainer.start(label, prepare, seconds=self._seconds)
 
     def still(self) -> bytes:
         """The stages as chosen, as a picture."""
-        return draw_choice(self.network, self.choice, self.summary)
+        return draw_choice(self._mixture().diagram(self._source, self.network["classes"]))
 
     def stop(self) -> None:
         """End the run after its present epoch."""

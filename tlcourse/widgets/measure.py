@@ -18,7 +18,7 @@ from ..strategies.strategy import STRATEGIES, get_strategy
 _BATCH, _RUNS = 4, 3
 
 
-def describe(network: StagedNetwork, size: int) -> dict:
+def count_stages(network: StagedNetwork, size: int) -> dict:
     """Measure every stage on an empty picture.
 
     Parameters

@@ -9,26 +9,23 @@ from base64 import b64decode
 from PIL import Image, ImageDraw, ImageFont
 
 _COLOURS = {"frozen": "#56b4e9", "trained": "#f0a030", "new": "#2ec49a", "removed": "#ffffff"}
+_COLOURS["random"] = _COLOURS["trained"]
+_SHORT = {"re-initialised": "random"}
 #: Sides in pixels, at twice the size at which it is shown.
 _STAGE, _HEIGHT, _MARGIN = 150, 304, 24
 _INK, _SOFT = "#1b1f24", "#57606a"
 _LARGE, _SMALL = ImageFont.load_default(30), ImageFont.load_default(23)
 
 
-def draw_choice(network: dict, choice: dict, summary: dict) -> bytes:
-    """Draw a choice; `tlcourse.widgets.costs` says what the three hold."""
-    stages = []
-    for i, stage in enumerate(network["stages"]):
-        state = "frozen" if stage["name"] in choice["frozen"] else "trained"
-        state = state if i < choice["kept"] else "removed"
-        stages.append((stage["name"], state, f"{stage['parameters'] / 1e3:,.0f} k"))
-    count = summary["parameters"]
-    below = (
-        f"{count['trained']:,} parameters trained, {count['frozen']:,} frozen; "
-        f"{summary['work']['total']:.0%} of the work left. Run this cell, and you can click."
-    )
-    head = ("head", "new", f"{count['new'] / 1e3:,.1f} k")
-    return draw_stages([*stages, head], "Which layers learn?", below)
+def draw_choice(parts: list[tuple[str, str, int]]) -> bytes:
+    """Draw a strategy's diagram, see `tlcourse.Strategy.diagram`."""
+    parts = [(name, _SHORT.get(state, state), count) for name, state, count in parts]
+    frozen = sum(count for _, state, count in parts if state == "frozen")
+    removed = sum(count for _, state, count in parts if state == "removed")
+    trained = sum(count for _, _, count in parts) - frozen - removed
+    below = f"{trained:,} parameters trained, {frozen:,} frozen. Run this cell, and you can click."
+    stages = [(name, state, f"{count / 1e3:,.1f} k") for name, state, count in parts]
+    return draw_stages(stages, "Which layers learn?", below)
 
 
 def draw_stages(stages: list[tuple[str, str, str]], title: str, below: str) -> bytes:

@@ -1,16 +1,13 @@
-"""Between a choice and a model: read what is frozen, write it, build a model as chosen."""
+"""Between a widget and a model: read what is frozen, look again after each cell."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import torch
 from torch import nn
 
 from ..networks.backbones import StagedNetwork, batch_norms
-from ..networks.freezing import set_frozen
-from ..networks.heads import TransferModel, replace_head
 
 
 def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:
@@ -34,34 +31,6 @@ def read_frozen(model: StagedNetwork) -> tuple[dict, list[str]]:
         if stage.batch_norm == "adapt":
             adapting.append(name)
     return {"frozen": frozen, "adapting": adapting}, mixed
-
-
-def build_model(
-    network: StagedNetwork, choice: dict, classes: Sequence[str], seed: int = 0
-) -> TransferModel:
-    """A model of its own as chosen: stages copied and cut, begun at random, a new head, frozen.
-
-    `tlcourse.apply` builds strategies. A choice need not be one: any stages may be frozen, also
-    above others that are trained.
-    """
-    last = network.stage_names[choice["kept"] - 1]
-    hidden = [choice["hidden"]] if choice["hidden"] else []
-    model = replace_head(network, classes, hidden=hidden, cut=last, seed=seed)
-    if choice["start"] == "random":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for name, stage in model.stages.named_children():
-                if name not in choice["frozen"]:
-                    _begin_at_random(stage)
-    set_frozen(model, choice["frozen"], choice["adapting"])
-    return model
-
-
-def _begin_at_random(stage: nn.Module) -> None:
-    for layer in stage.modules():
-        if hasattr(layer, "reset_parameters"):
-            layer.reset_parameters()  # type: ignore[operator]
-    follow_quickly(stage)
 
 
 def follow_quickly(network: nn.Module) -> None:

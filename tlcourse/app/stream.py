@@ -22,29 +22,20 @@ Answer = tuple[Path, np.ndarray | Problem]
 
 
 class Predictor:
-    """A model that answers from several threads, each of which calls `start_thread` first.
+    """A model that answers from several threads, each of which calls `start_thread` first."""
 
-    Parameters
-    ----------
-    size
-        Side of the pictures in pixels; None: what the model was trained at.
-    """
-
-    def __init__(
-        self, model: TransferModel, *, device: str | torch.device = "auto", size: int | None = None
-    ):
+    def __init__(self, model: TransferModel, *, device: str | torch.device):
         need_classes(model, "predict_files")
         refuse_nan(model)
         self.model, self.device = model, pick_device(device)
-        self.preprocess = model.spec.preprocess.at(size_as_trained(model, None, size))
+        self.preprocess = model.spec.preprocess.at(size_as_trained(model, None))
         self._head = model.head.to("cpu").eval()
 
     def pixels(self, picture: Path | bytes) -> np.ndarray | Problem:
         """Read a file, or the bytes of one, to uint8 (size, size, 3), or say what is wrong."""
         try:
-            data, name = picture, Path("the picture")
-            if not isinstance(picture, bytes):
-                data, name = read_bytes(picture), picture
+            data = picture if isinstance(picture, bytes) else read_bytes(picture)
+            name = "the picture" if isinstance(picture, bytes) else picture
             return self.preprocess.pixels(
                 decode_photo(data, name, at_least=self.preprocess.at_least)
             )
@@ -88,7 +79,6 @@ def predict_files(
     files: Iterable[str | os.PathLike],
     *,
     device: str | torch.device = "auto",
-    size: int | None = None,
 ) -> Iterator[Answer]:
     """Yield the probabilities of each picture file, in order; what cannot be read is no stop.
 
@@ -96,8 +86,6 @@ def predict_files(
     ----------
     files
         Paths; their names are kept in memory, the pictures of a few batches only.
-    size
-        Side of the pictures in pixels; None: what the model was trained at.
 
     Yields
     ------
@@ -106,7 +94,7 @@ def predict_files(
         float32 (classes,), or what is wrong with the file.
     """
     paths = [Path(file) for file in files]
-    predictor = Predictor(model, device=device, size=size)
+    predictor = Predictor(model, device=device)
     tried = (predictor.pixels(path) for path in paths)
     first = next((pixels for pixels in tried if not isinstance(pixels, Problem)), None)
     if first is None:
