@@ -176,6 +176,23 @@ def test_a_kernel_that_stops_answering_ends_in_a_message(page, explorer):
     assert "does not answer" not in page.locator(".tlx-status").inner_text()
 
 
+def test_training_waits_for_a_cell_that_runs(page, explorer):
+    explorer.can_train = True
+    page.clock.install()
+    show(page, explorer, kernel=True)
+    page.evaluate("state.widget_manager = { kernel: { status: 'busy' } }; state.answers = 'no more'")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.clock.run_for(600_000)
+    status = page.locator(".tlx-status")
+    assert status.inner_text() == "It begins when the cell that runs has ended."
+    page.evaluate("state.set('run_state', 'preparing')")
+    assert "Reading pictures" in status.inner_text()
+    page.evaluate("state.set('run_state', 'idle'); state.widget_manager.kernel.status = 'idle'")
+    page.clock.run_for(20_000)
+    assert "run the cells down to this one" in status.inner_text()
+    assert page.errors == []
+
+
 def test_curves_of_runs_are_drawn_and_told(page, explorer):
     rows = [{"epoch": i, "train_accuracy": i / 5, "validation_accuracy": i / 6} for i in (1, 2, 3)]
     run = {"id": 0, "label": "linear_probe", "rows": rows, "state": "running"}

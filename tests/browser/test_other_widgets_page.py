@@ -133,3 +133,36 @@ def test_a_dropped_file_goes_to_the_kernel_and_silence_ends_in_a_message(page, i
     page.clock.run_for(30_000)
     assert "does not answer" in page.get_by_role("alert").inner_text()
     assert page.errors == []
+
+
+def test_a_kernel_that_is_busy_is_told_from_one_that_is_not_there(page, inside, tmp_path):
+    file = tmp_path / "mine.png"
+    file.write_bytes(b"")
+    page.clock.install()
+    show(page, inside, kernel=True)
+    alert = page.locator(".problem")
+    page.evaluate(
+        "state.widget_manager = { kernel: { status: 'busy', connectionStatus: 'connected' } };"
+        "state.answers = 'no more'"
+    )
+    page.locator("input[type=file]").set_input_files(file)
+    alert.get_by_text("mine.png waits: the cell that runs has to end first").wait_for()
+    page.clock.run_for(600_000)
+    assert "has to end first" in alert.inner_text(), "a long cell is no lost kernel"
+    assert page.locator("input[type=file]").is_enabled()
+    page.evaluate("state.widget_manager.kernel.status = 'idle'")
+    page.clock.run_for(30_000)
+    assert "does not know this widget: run the cells" in alert.inner_text()
+    page.evaluate("state.fire('msg:custom', { say: 'here' })")
+    assert page.locator("input[type=file]").is_enabled() and alert.inner_text() == ""
+    assert page.errors == []
+
+
+def test_what_the_page_was_shown_too_early_to_know_is_said_later(page, inside):
+    page.clock.install()
+    show(page, inside)
+    page.evaluate(
+        "state.widget_manager = { kernel: { status: 'dead', connectionStatus: 'disconnected' } }"
+    )
+    page.clock.run_for(10_000)
+    assert "The kernel has stopped: restart it" in page.locator(".drop").inner_text()

@@ -171,6 +171,7 @@ export class Teach {
   }
 
   async compute(picture) {
+    if (this.engine.waits) setText(this.learn.say, "waiting: a cell runs");
     const seen = await this.engine.look(picture.blob);
     this.times.network += seen.network;
     this.times.count += 1;
