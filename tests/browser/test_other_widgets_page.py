@@ -5,7 +5,7 @@ from PIL import Image
 from widget_page import show
 
 import tlcourse as tl
-from tlcourse.widgets import CaseMap, LookInside
+from tlcourse.widgets import CaseMap, Classroom, LookInside
 
 SCORES = [
     {"strategy": "linear_probe", "mean": 0.9, "low": 0.85, "high": 0.95},
@@ -166,3 +166,15 @@ def test_what_the_page_was_shown_too_early_to_know_is_said_later(page, inside):
     )
     page.clock.run_for(10_000)
     assert "The kernel has stopped: restart it" in page.locator(".drop").inner_text()
+
+
+def test_the_classroom_says_that_a_run_waits_and_that_it_has_begun(page):
+    show(page, Classroom(), kernel=True)
+    verdict = page.locator(".verdict")
+    assert verdict.inner_text() == "Guess first, then train."
+    page.evaluate("state.widget_manager = { kernel: { status: 'busy' } }")
+    page.locator(".go").click()
+    assert "the cell that runs has to end first" in verdict.inner_text()
+    page.evaluate("state.set('run_state', 'preparing')")
+    assert "It has begun" in verdict.inner_text()
+    assert page.errors == [] and page.strangers == []

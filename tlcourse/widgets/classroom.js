@@ -192,7 +192,8 @@ class ClassroomView {
     this.script.wait(this.busy);
     setText(this.big, last && right(last, judged) !== null ? score(last, judged) : "?");
     this.big.className = `big ${last ? colour(last) : ""}`;
-    setText(this.verdict, !last ? (!this.kernel.alive && silence(this.model)) || "Guess first, then train."
+    setText(this.verdict, state === "preparing" ? "It has begun. The first result comes when all pictures have been seen once."
+      : !last ? (!this.kernel.alive && silence(this.model)) || "Guess first, then train."
       : last.state === "running" ? last.label : `${last.label}, ${firm(formatSeconds(last.seconds))}. ${verdict(last, judged, classes.length)}`);
     this.chart.replaceChildren(race(runs, judged, classes.length));
     this.frames.forEach((frame, i) => {
