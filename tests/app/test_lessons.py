@@ -133,6 +133,18 @@ def test_a_stored_lesson_keeps_the_rules_and_does_not_change_when_stored_again(
     assert [path.name for path in folder.iterdir()] == ["00_example.ipynb"]
 
 
+def test_a_stored_lesson_names_the_kernel_as_jupyterlab_would(folder, needs_papermill):
+    kernelspec = pytest.importorskip("ipykernel.kernelspec")
+    lesson = write(folder, "00_named", "print(1)")
+    text = lesson.path.read_text(encoding="utf-8")
+    lesson.path.write_text(text.replace(" (ipykernel)", ""), encoding="utf-8")
+    assert run_lesson(lesson, store=True, progress=False).passed
+    metadata = json.loads(lesson.path.read_text(encoding="utf-8"))["metadata"]
+    name = kernelspec.get_kernel_dict()["display_name"]
+    assert metadata["kernelspec"]["display_name"] == name
+    assert "version" not in metadata["language_info"], "each Python has its own"
+
+
 def test_widgets_are_stored_with_their_state(folder, needs_papermill):
     pytest.importorskip("ipywidgets")
     lesson = write(folder, "00_w", "import ipywidgets\nipywidgets.IntSlider(value=3)")

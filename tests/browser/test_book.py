@@ -156,6 +156,20 @@ def test_no_page_scrolls_sideways_on_a_phone(chromium, pages):
     context.close()
 
 
+def test_a_figure_too_wide_for_a_phone_says_that_there_is_more(chromium, site):
+    page = chromium.new_page(viewport=PHONE)
+    page.goto((site / "notebooks" / "00_start_here.html").as_uri())
+    page.locator("img.course-wide").first.wait_for(state="attached")
+    says = (
+        "() => { const box = document.querySelector('img.course-wide').closest('.cell_output');"
+        "return getComputedStyle(box, '::after').content; }"
+    )
+    assert "Swipe" in page.evaluate(says)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.evaluate(says) == "none"
+    page.close()
+
+
 def test_axe_finds_nothing_serious(chromium, pages):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     context = chromium.new_context(viewport={"width": 1280, "height": 900})

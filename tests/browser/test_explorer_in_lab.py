@@ -117,9 +117,7 @@ def test_a_kernel_that_dies_while_training_leaves_a_message(notebook, page):
         "() => document.querySelector('.tlx-status').textContent.includes('kernel')",
         timeout=60_000,
     )
-    assert (
-        "run the notebook again" in status.inner_text() or "running kernel" in status.inner_text()
-    )
+    assert "run the" in status.inner_text(), "the kernel is new, and this widget not its own"
     assert view.get_by_role("button", name="Train", exact=True).is_disabled()
     block(page, "stage12").click()
     assert "trained" in block(page, "stage12").inner_text(), "all but training goes on working"

@@ -153,6 +153,18 @@ def test_shown_twice_both_follow_and_one_can_be_closed(page, explorer):
     assert trained.count() == 2 and page.errors == []
 
 
+def test_keys_are_explained_where_there_are_keys(page, chromium, explorer):
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True
+    )
+    phone = context.new_page()
+    for one, keys in ((page, True), (phone, False)):
+        show(one, explorer)
+        hint = one.locator(".tlx-hint").inner_text()
+        assert "Click a stage" in hint and ("arrows move" in hint) == keys
+    context.close()
+
+
 def test_without_a_kernel_it_says_what_training_needs(page, explorer):
     explorer.can_train = True
     show(page, explorer)
@@ -174,6 +186,25 @@ def test_a_kernel_that_stops_answering_ends_in_a_message(page, explorer):
     assert "stage8" not in choice(page)["frozen"]
     page.evaluate("state.fire('msg:custom', { say: 'here' })")
     assert "does not answer" not in page.locator(".tlx-status").inner_text()
+
+
+def test_training_waits_for_a_cell_that_runs(page, explorer):
+    explorer.can_train = True
+    page.clock.install()
+    show(page, explorer, kernel=True)
+    page.evaluate(
+        "state.widget_manager = { kernel: { status: 'busy' } }; state.answers = 'no more'"
+    )
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.clock.run_for(600_000)
+    status = page.locator(".tlx-status")
+    assert status.inner_text() == "It begins when the cell that runs has ended."
+    page.evaluate("state.set('run_state', 'preparing')")
+    assert "Reading pictures" in status.inner_text()
+    page.evaluate("state.set('run_state', 'idle'); state.widget_manager.kernel.status = 'idle'")
+    page.clock.run_for(20_000)
+    assert "run the cells down to this one" in status.inner_text()
+    assert page.errors == []
 
 
 def test_curves_of_runs_are_drawn_and_told(page, explorer):

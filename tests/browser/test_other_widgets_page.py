@@ -5,7 +5,7 @@ from PIL import Image
 from widget_page import show
 
 import tlcourse as tl
-from tlcourse.widgets import CaseMap, LookInside
+from tlcourse.widgets import CaseMap, Classroom, LookInside
 
 SCORES = [
     {"strategy": "linear_probe", "mean": 0.9, "low": 0.85, "high": 0.95},
@@ -141,3 +141,48 @@ def test_a_dropped_file_goes_to_the_kernel_and_silence_ends_in_a_message(page, i
     page.clock.run_for(30_000)
     assert "does not answer" in page.get_by_role("alert").inner_text()
     assert page.errors == []
+
+
+def test_a_kernel_that_is_busy_is_told_from_one_that_is_not_there(page, inside, tmp_path):
+    file = tmp_path / "mine.png"
+    file.write_bytes(b"")
+    page.clock.install()
+    show(page, inside, kernel=True)
+    alert = page.locator(".problem")
+    page.evaluate(
+        "state.widget_manager = { kernel: { status: 'busy', connectionStatus: 'connected' } };"
+        "state.answers = 'no more'"
+    )
+    page.locator("input[type=file]").set_input_files(file)
+    alert.get_by_text("mine.png waits: the cell that runs has to end first").wait_for()
+    page.clock.run_for(600_000)
+    assert "has to end first" in alert.inner_text(), "a long cell is no lost kernel"
+    assert page.locator("input[type=file]").is_enabled()
+    page.evaluate("state.widget_manager.kernel.status = 'idle'")
+    page.clock.run_for(30_000)
+    assert "does not know this widget: run the cells" in alert.inner_text()
+    page.evaluate("state.fire('msg:custom', { say: 'here' })")
+    assert page.locator("input[type=file]").is_enabled() and alert.inner_text() == ""
+    assert page.errors == []
+
+
+def test_what_the_page_was_shown_too_early_to_know_is_said_later(page, inside):
+    page.clock.install()
+    show(page, inside)
+    page.evaluate(
+        "state.widget_manager = { kernel: { status: 'dead', connectionStatus: 'disconnected' } }"
+    )
+    page.clock.run_for(10_000)
+    assert "The kernel has stopped: restart it" in page.locator(".drop").inner_text()
+
+
+def test_the_classroom_says_that_a_run_waits_and_that_it_has_begun(page):
+    show(page, Classroom(), kernel=True)
+    verdict = page.locator(".verdict")
+    assert verdict.inner_text() == "Guess first, then train."
+    page.evaluate("state.widget_manager = { kernel: { status: 'busy' } }")
+    page.locator(".go").click()
+    assert "the cell that runs has to end first" in verdict.inner_text()
+    page.evaluate("state.set('run_state', 'preparing')")
+    assert "It has begun" in verdict.inner_text()
+    assert page.errors == [] and page.strangers == []

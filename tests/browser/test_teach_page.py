@@ -153,6 +153,31 @@ def test_features_and_top_class_are_those_of_python(from_disk):
     clean(page)
 
 
+@pytest.mark.slow
+def test_on_a_phone_the_classes_come_first_and_the_tools_unfold(chromium, site):
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True
+    )
+    page = context.new_page()
+    page.goto((site / "some" / "where" / "teach" / "index.html").as_uri())
+    box = page.get_by_role("button", name="Show me, with drawn pets").bounding_box()
+    assert box["y"] + box["height"] < 740, "both ways in are on the first screen"
+    start(page)
+    assert page.evaluate("document.activeElement === document.body"), "no keyboard covers the page"
+    pictures = page.get_by_role("button", name="Add pictures").first
+    assert pictures.bounding_box()["y"] < 250
+    tool = page.get_by_role("button", name="Save session")
+    more = page.get_by_role("button", name="More", exact=True)
+    assert not tool.is_visible()
+    more.click()
+    assert tool.is_visible() and more.get_attribute("aria-expanded") == "true"
+    page.get_by_role("button", name="Start over").click()
+    assert not tool.is_visible()
+    page.set_viewport_size({"width": 1366, "height": 768})
+    assert tool.is_visible() and not more.is_visible()
+    context.close()
+
+
 def test_on_a_phone_the_answer_to_the_drawn_pets_comes_into_view(from_disk):
     from_disk.set_viewport_size({"width": 360, "height": 740})
     from_disk.get_by_role("button", name="Show me, with drawn pets").click()

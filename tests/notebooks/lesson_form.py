@@ -352,6 +352,12 @@ def compared_outputs(nb):
             yield f"the tag {tag!r} hides a cell from the tests: show an error caught instead"
 
 
+def kernel(nb):
+    """The kernel is named as JupyterLab names it, or opening the lesson would change it."""
+    if (name := nb.content["metadata"]["kernelspec"]["display_name"]) != "Python 3 (ipykernel)":
+        yield f"its kernel is called {name!r}: `make lessons` stores it as 'Python 3 (ipykernel)'"
+
+
 RULES = (
     title,
     opening,
@@ -368,4 +374,5 @@ RULES = (
     closing,
     heading_levels,
     compared_outputs,
+    kernel,
 )

@@ -130,6 +130,10 @@ BROKEN = {
     "no way on": ("closing", replace("(01_more.ipynb)", "(03_else.ipynb)")),
     "a level skipped": ("heading_levels", replace("### In a picture", "#### In a picture")),
     "nothing compared": ("compared_outputs", untag),
+    "a kernel's other name": (
+        "kernel",
+        lambda nb: nb.content["metadata"]["kernelspec"].update(display_name="Python 3"),
+    ),
     "a hidden cell": ("compared_outputs", append(code("1 / 0", "nbval-skip"))),
 }
 

@@ -198,9 +198,8 @@ def _without_bars():
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["TLCOURSE_PROGRESS"]
-        else:
+        del os.environ["TLCOURSE_PROGRESS"]
+        if before is not None:
             os.environ["TLCOURSE_PROGRESS"] = before
 
 
@@ -210,6 +209,8 @@ def _store(notebook, path: Path) -> None:
 
     before = {cell["id"]: cell for cell in nbformat.read(path, as_version=4).cells}
     notebook.metadata.pop("papermill", None)
+    # As JupyterLab names it: with another name a lesson counts as changed as soon as it is open.
+    notebook.metadata.get("kernelspec", {})["display_name"] = "Python 3 (ipykernel)"
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         # papermill's timings, the kernel's timings, and the empty list of tags papermill adds.
@@ -283,7 +284,6 @@ def summary(runs) -> str:
         verdict = "yes" if run.passed else "NO"
         lines.append(f"{run.lesson.name:<{width}}  {run.seconds:7.1f}  {verdict}")
     lines += [f"{run.lesson.name}: {run.error}" for run in runs if not run.passed]
-    passed = sum(run.passed for run in runs)
-    total = sum(run.seconds for run in runs)
+    passed, total = sum(run.passed for run in runs), sum(run.seconds for run in runs)
     lines.append(f"{passed} of {len(runs)} lessons passed in {total:.0f} s")
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 // The page for the front of a classroom: pictures, what may learn, and what came of it.
-import { h, svg, setText, root, select, store, Kernel } from "./dom.js";
+import { cellRuns, h, svg, setText, root, select, silence, store, Kernel } from "./dom.js";
 import { summarise } from "./costs.js";
 import { formatBytes, formatCount, formatSeconds, formatShare } from "./texts.js";
 import { colour, race, right, score, verdict } from "./race.js";
@@ -44,6 +44,7 @@ class ClassroomView {
     if (this.busy) return;
     if (plan) this.choose({ plan });
     this.kernel.send({ do: "train" });
+    if (cellRuns(this.model)) setText(this.verdict, silence(this.model));
   }
 
   clear() {
@@ -195,7 +196,8 @@ class ClassroomView {
     this.script.wait(this.busy);
     setText(this.big, last && right(last, judged) !== null ? score(last, judged) : "?");
     this.big.className = `big ${last ? colour(last) : ""}`;
-    setText(this.verdict, !last ? "Guess first, then train."
+    setText(this.verdict, state === "preparing" ? "It has begun. The first result comes when all pictures have been seen once."
+      : !last ? (!this.kernel.alive && silence(this.model)) || "Guess first, then train."
       : last.state === "running" ? last.label : `${last.label}, ${firm(formatSeconds(last.seconds))}. ${verdict(last, judged, classes.length)}`);
     this.chart.replaceChildren(race(runs, judged, classes.length));
     this.frames.forEach((frame, i) => {

@@ -104,7 +104,21 @@ export function store(model, values) {
   }
 }
 
-// Whether a kernel answers. `onchange(alive)` is called whenever that changes.
+// Whether a cell runs: what is sent to the kernel waits until it has ended. JupyterLab and Voila tell.
+export const cellRuns = (model) => model.widget_manager?.kernel?.status === "busy";
+
+// Why nothing answers; "" where the page has no kernel, or is not told of it.
+export function silence(model) {
+  const kernel = model.widget_manager?.kernel;
+  if (!kernel) return "";
+  if (cellRuns(model)) return "The kernel is busy: the cell that runs has to end first.";
+  return kernel.status === "dead" || kernel.connectionStatus === "disconnected"
+    ? "The kernel has stopped: restart it (menu Kernel), and run the notebook again."
+    : "The kernel does not know this widget: run the cells down to this one.";
+}
+
+// Whether a kernel answers. `onchange(alive)` is called whenever that changes, and once where nothing
+// answered at first: by then it can be said why.
 export class Kernel {
   constructor(model, onchange) {
     this.model = model;
@@ -118,7 +132,7 @@ export class Kernel {
       }
     };
     model.on("msg:custom", this.listen);
-    this.ask();
+    this.ask(3, () => onchange(false));
   }
 
   set(alive) {
@@ -127,16 +141,18 @@ export class Kernel {
     this.onchange(alive);
   }
 
-  // Asks once, and again for as long as `until` seconds; says "gone" where nothing came back.
-  ask(seconds = 0, gone = () => {}) {
-    const asked = Date.now();
+  // Asks twice, so many seconds apart, and says `gone` where nothing came back and no cell runs. A newer
+  // kernel answers while one runs, though not what was asked before it knew how.
+  ask(seconds, gone, asked = Date.now(), again = true) {
     this.send({ do: "ping" });
-    if (!seconds) return;
     setTimeout(() => {
-      if (this.heard < asked && !this.closed) {
-        this.set(false);
-        gone();
+      if (this.heard >= asked || this.closed) return;
+      if (again || cellRuns(this.model)) {
+        this.ask(seconds, gone, asked, false);
+        return;
       }
+      this.set(false);
+      gone();
     }, seconds * 1000);
   }
 

@@ -1,5 +1,5 @@
 // Look inside: the view.
-import { h, setText, root, store, viewName, Kernel } from "./dom.js";
+import { cellRuns, h, setText, root, silence, store, viewName, Kernel } from "./dom.js";
 
 class InsideView {
   constructor(model, el) {
@@ -56,21 +56,23 @@ class InsideView {
     setText(this.problem, this.model.get("message")); // not 'no kernel' once there is one
     setText(this.dropText, this.kernel.alive
       ? "Drop a picture here, or choose a file: "
-      : "Choose one of these pictures. Your own can be dropped in where the notebook runs. ");
+      : `Choose one of these pictures. ${silence(this.model)
+        || "Your own can be dropped in where the notebook runs."}`);
   }
 
   async take(file) {
     if (!file) return;
     if (!this.kernel.alive) {
-      setText(this.problem, "No kernel answers: in JupyterLab, run this cell, or wait until others have run.");
-      this.kernel.ask();
+      setText(this.problem, silence(this.model) || "There is no kernel: in JupyterLab, run this cell.");
       return;
     }
-    setText(this.problem, `Looking at ${file.name} …`);
+    setText(this.problem, cellRuns(this.model)
+      ? `${file.name} waits: the cell that runs has to end first.`
+      : `Looking at ${file.name} …`);
     try {
       this.kernel.send({ do: "picture", name: file.name }, [await file.arrayBuffer()]);
-      this.kernel.ask(20, () => setText(this.problem,
-        "The kernel does not answer: it is busy with a cell, or has stopped."));
+      this.kernel.ask(10, () => setText(this.problem, silence(this.model)
+        || "The kernel does not answer: it is busy with a cell, or has stopped."));
     } catch (error) {
       setText(this.problem, `${file.name} could not be read: ${error.message}`);
     }

@@ -19,6 +19,7 @@ export function race(runs, judged, classes) {
       `${Math.round(share * judged)}`),
   ]);
   marks.push(
+    svg("text", { x: BOX.left + 6, y: y(0) - 8 }, `right, of ${judged}`),
     svg("line", { class: "guess", x1: BOX.left, x2: WIDTH - BOX.right, y1: y(1 / classes), y2: y(1 / classes) }),
     svg("text", { x: WIDTH - BOX.right, y: y(1 / classes) + 22, "text-anchor": "end" }, "guessing"),
     svg("text", { x: BOX.left, y: HEIGHT - 8 }, `epochs: 1 to ${longest} times through the pictures`));

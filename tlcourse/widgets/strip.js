@@ -71,9 +71,11 @@ export class Strip {
       this.buildPatterns(),
       this.strip,
       h("p", { class: "tlx-hint" },
-        "Click a stage to freeze or thaw it. With the keyboard: arrows move, ",
-        h("kbd", {}, "Enter"), " toggles, ", h("kbd", {}, "T"), " (or Shift and click) freezes ",
-        "up to here and thaws the rest, ", h("kbd", {}, "B"), " switches batch norm."));
+        "Click a stage to freeze or thaw it.",
+        h("span", { class: "tlx-keys" },
+          " With the keyboard: arrows move, ", h("kbd", {}, "Enter"), " toggles, ",
+          h("kbd", {}, "T"), " (or Shift and click) freezes up to here and thaws the rest, ",
+          h("kbd", {}, "B"), " switches batch norm.")));
   }
 
   buildStage(stage, index, most, channels) {

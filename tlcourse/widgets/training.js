@@ -1,5 +1,5 @@
 // Training from the page: buttons, live curves, and what is said when no kernel answers.
-import { h, setText, Kernel } from "./dom.js";
+import { cellRuns, h, setText, silence, Kernel } from "./dom.js";
 import { accuracyChart, runTable } from "./chart.js";
 
 export class Training {
@@ -36,7 +36,7 @@ export class Training {
     this.asked = true;
     this.kernel.send({ do: "train" });
     this.show();
-    this.kernel.ask(6, () => this.loseKernel());
+    this.kernel.ask(4, () => this.loseKernel());
   }
 
   loseKernel() {
@@ -62,18 +62,21 @@ export class Training {
 
   sayStatus(state, alive, runs) {
     if (this.lost) {
-      return "The kernel does not answer: it is busy with a cell, or has stopped. If it has, run " +
-        "the notebook again; everything but training goes on working here.";
+      return silence(this.view.model) || "The kernel does not answer: it is busy with a cell, or " +
+        "has stopped. If it has, run the notebook again; all else works here.";
     }
     if (!alive) {
-      return "Training needs a running kernel: open this notebook in JupyterLab and run it. " +
-        "All else works here.";
+      return silence(this.view.model) || "Training needs a running kernel: open this notebook in " +
+        "JupyterLab and run it. All else works here.";
     }
     if (!this.view.model.get("can_train")) {
       return "To train from here, choose the data set pets or digits, or give your own pictures: " +
         "FreezeExplorer(model, data=...).";
     }
-    if (this.asked) return "Asking the kernel …";
+    if (this.asked) {
+      return cellRuns(this.view.model)
+        ? "It begins when the cell that runs has ended." : "Asking the kernel …";
+    }
     const last = runs[runs.length - 1];
     return {
       idle: runs.length
@@ -90,7 +93,9 @@ export class Training {
     if (on === Boolean(this.watch)) return;
     clearInterval(this.watch);
     this.watch = on
-      ? setInterval(() => this.kernel.ask(9, () => this.loseKernel()), 5000)
+      ? setInterval(() => {
+          if (!cellRuns(this.view.model)) this.kernel.ask(5, () => this.loseKernel());
+        }, 5000)
       : undefined;
   }
 }

@@ -1,6 +1,7 @@
 // Who computes: a worker of this page, the page itself where there are no workers, or a Python kernel.
 // All answer `start(progress)`, `use("pretrained" or "random")` and `look(blob)`.
 
+import { cellRuns } from "../dom.js";
 import { pixelsOf } from "./decode.js";
 import { fromHalf, Network } from "./network.js";
 
@@ -140,26 +141,39 @@ export class KernelEngine {
     });
   }
 
+  get waits() {
+    return cellRuns(this.model);
+  }
+
   ask(content, buffers, seconds = 60) {
     return new Promise((resolve, reject) => {
       const id = (this.next += 1);
-      const timer = setTimeout(() => {
-        this.waiting.delete(id);
-        reject(new Error("the kernel does not answer: it is busy with a cell, or has stopped"));
-      }, 1000 * seconds);
-      this.waiting.set(id, { resolve, reject, timer });
+      const waiting = { resolve, reject };
+      const wait = () => {
+        waiting.timer = setTimeout(() => {
+          if (this.waits) {
+            wait();
+            return;
+          }
+          this.waiting.delete(id);
+          reject(new Error(`the kernel does not answer: ${this.model.widget_manager?.kernel
+            ? "run this cell again" : "it is busy with a cell, or has stopped"}`));
+        }, 1000 * seconds);
+      };
+      wait();
+      this.waiting.set(id, waiting);
       try {
         this.model.send({ ...content, id }, undefined, buffers);
       } catch (error) {
         this.waiting.delete(id);
-        clearTimeout(timer);
+        clearTimeout(waiting.timer);
         reject(error);
       }
     });
   }
 
   async start(progress) {
-    progress(0.3, "asking the kernel");
+    progress(0.3, this.waits ? "waiting: a cell runs" : "asking the kernel");
     const [message, [buffer]] = await this.ask({ do: "start" });
     this.about = message.about;
     const values = fromHalf(new Uint16Array(bytesOf(buffer).buffer));

@@ -12,7 +12,9 @@ function render({ model, el }) {
     note.append(link);
     return undefined;
   }
-  note.textContent = "Teach it here needs a running kernel: run this cell.";
+  note.textContent = model.widget_manager?.kernel?.status === "busy"
+    ? "Teach it here comes when the cell that runs has ended. Where it does not, run this cell."
+    : "Teach it here needs a running kernel: run this cell.";
   let close = () => {};
   const listen = async (message) => {
     if (message.say !== "script" || !note.isConnected) return;
@@ -24,7 +26,9 @@ function render({ model, el }) {
     URL.revokeObjectURL(url);
   };
   model.on("msg:custom", listen);
-  model.send({ do: "script" });
+  const ask = () => note.isConnected && model.send({ do: "script" });
+  ask();
+  setTimeout(ask, 3000); // a newer kernel answers while a cell runs, but not the first question
   return () => {
     model.off("msg:custom", listen);
     close();

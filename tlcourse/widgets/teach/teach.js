@@ -35,7 +35,9 @@ export class Teach {
         h("button", { type: "button", class: "go", onclick: () => this.begin() }, "Start with my own pictures"),
         h("button", { type: "button", class: "big", onclick: () => this.begin("pets") }, "Show me, with drawn pets")));
     this.root.append(
-      h("header", {}, h("h3", {}, "Teach it here"), this.tools = h("div", { class: "row tools", hidden: true })),
+      h("header", {}, h("h3", {}, "Teach it here"),
+        this.more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.showTools() }, "More"),
+        this.tools = h("div", { class: "row tools", hidden: true })),
       this.welcome, this.bar, this.problem,
       this.desk = h("div", { class: "desk", hidden: true }));
     this.leave = (event) => this.album.pictures.some((picture) => picture.own) && event.preventDefault();
@@ -83,12 +85,22 @@ export class Teach {
     this.album.addClass("Class 2");
     this.changed();
     if (examples) await useExamples(this, examples);
-    else this.shelf.cards.get(this.album.classes[0].id).name.focus();
+    else if (matchMedia("(hover: hover) and (pointer: fine)").matches) {
+      this.shelf.cards.get(this.album.classes[0].id).name.focus(); // elsewhere a keyboard would cover the page
+    }
   }
 
   fillTools() {
-    this.tools.hidden = false;
-    const button = (text, act, title) => h("button", { type: "button", onclick: act, title }, text);
+    this.tools.hidden = this.more.hidden = false;
+    this.showTools(false);
+    const button = (text, act, title) => h("button", {
+      type: "button",
+      title,
+      onclick: () => {
+        this.showTools(false);
+        act();
+      },
+    }, text);
     const file = h("input", {
       type: "file", accept: ".zip", hidden: true, "aria-label": "A saved session",
       onchange: () => {
@@ -108,6 +120,12 @@ export class Teach {
       this.tools.append(button("Full screen", () => (document.fullscreenElement
         ? document.exitFullscreen() : this.root.requestFullscreen())));
     }
+  }
+
+  // On a phone they are folded away: what comes first there is the classes.
+  showTools(open = this.more.getAttribute("aria-expanded") !== "true") {
+    this.more.setAttribute("aria-expanded", String(open));
+    this.tools.classList.toggle("folded", !open);
   }
 
   changed() {
@@ -171,6 +189,7 @@ export class Teach {
   }
 
   async compute(picture) {
+    if (this.engine.waits) setText(this.learn.say, "waiting: a cell runs");
     const seen = await this.engine.look(picture.blob);
     this.times.network += seen.network;
     this.times.count += 1;
