@@ -290,8 +290,9 @@ def test_nothing_left_to_train(model):
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan")])
 def test_a_rate_that_cannot_be_is_refused(model, wrong):
-    for rates in ({"lr": wrong}, {"stage_lrs": {model.stage_names[-1]: wrong}}):
-        with pytest.raises(TrainingError, match="learning rate of"):
+    stage = {model.stage_names[-1]: wrong}
+    for rates in ({"lr": wrong}, {"stage_lrs": stage}, {"weight_decay": wrong}):
+        with pytest.raises(TrainingError, match="learning rate or weight decay of"):
             make_optimizer(tl.unfreeze(model), **rates)
 
 

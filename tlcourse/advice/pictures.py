@@ -26,7 +26,7 @@ def read_data(name_or_path, *, group_by: str | None = None, seed: int = 0) -> Im
     group_by
         See `tlcourse.data.folders.load_folder`.
     """
-    options = {} if group_by is None else {"group_by": group_by}
+    options: dict = {} if group_by is None else {"group_by": group_by}
     if name_or_path in DATASETS or not Path(name_or_path).is_dir():
         return load_dataset(name_or_path, seed=seed, **options)
     records = scan(name_or_path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.errors import CourseError
-from ..base.seeds import MOST_SEED
+from ..base.kinds import MOST_SEED
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:

@@ -32,7 +32,7 @@ class LessonSetup(NamedTuple):
 
 def lesson_setup(
     profile: str,
-    device: str | torch.device,
+    device: str,
     dataset: str,
     seed: int,
     *,

@@ -3,12 +3,14 @@
 A new data set is one more entry in `DATASETS`; see `entries`.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import replace
 from pathlib import Path
 
+from ..base.kinds import check_kinds
 from ..base.paths import data_root, user_path
-from ..base.seeds import check_seed
 from . import folders, handed, splits
 from .entries import DATASETS
 from .labels import label_records
@@ -20,14 +22,14 @@ _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
 def load_dataset(
     name_or_path,
     *,
-    train_per_class=None,
-    validation_per_class=None,
-    test_per_class=None,
-    size=None,
-    seed=0,
-    root=None,
+    train_per_class: int | None = None,
+    validation_per_class: int | None = None,
+    test_per_class: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    root: str | Path | None = None,
     **options,
-):
+) -> ImageSplits:
     """Load a data set by name, or a folder of photographs, divided for training.
 
     Parameters
@@ -62,12 +64,13 @@ def load_dataset(
     CourseError
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
-    check_seed(seed)
     if unknown := set(options) - _OPTIONS:
         raise DatasetError(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
             f"{', '.join(sorted(_OPTIONS))}"
         )
+    check_kinds(folders.load_folder, options)
+    check_kinds(folders.divide_records, options)
     amounts = (train_per_class, validation_per_class, test_per_class)
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)
@@ -79,15 +82,7 @@ def load_dataset(
             f"{str(name_or_path)!r} is neither a folder nor a data set; "
             f"give the path of a folder of pictures or one of {', '.join(DATASETS)}"
         )
-    return folders.load_folder(
-        name_or_path,
-        train_per_class=train_per_class,
-        validation_per_class=validation_per_class,
-        test_per_class=test_per_class,
-        size=size,
-        seed=seed,
-        **options,
-    )
+    return folders.load_folder(name_or_path, amounts, size=size, seed=seed, **options)
 
 
 def _open(name, amounts, size, seed, root, options):
@@ -106,7 +101,7 @@ def _open(name, amounts, size, seed, root, options):
     if labels := options.pop("labels", None):
         label_records(records, labels)
     options = entry.options | options
-    return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+    return folders.divide_records(records, amounts, size=size, seed=seed, **options)
 
 
 def _load_torch(dataset, amounts, *, size, seed, **options):
@@ -122,7 +117,7 @@ def _load_torch(dataset, amounts, *, size, seed, **options):
             f"a data set of PyTorch takes no {' and no '.join(told)}; give its folder"
         )
     if (records := handed.records_of(dataset)) is not None:
-        return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
+        return folders.divide_records(records, amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)
     rows = splits.divide_pool(
         images.labels, splits.clusters(images.digests()), images.classes, amounts=amounts, seed=seed

@@ -3,8 +3,12 @@
 Nothing is moved, changed or deleted. A picture that cannot be used is left out and reported.
 """
 
+from __future__ import annotations
+
 import re
 import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -23,18 +27,12 @@ class BadFilesWarning(UserWarning):
 
 def load_folder(
     folder,
+    amounts,
     *,
-    train_per_class=None,
-    validation_per_class=None,
-    test_per_class=None,
-    size=None,
-    seed=0,
-    group_by=None,
-    fractions=(0.6, 0.2, 0.2),
-    val_folder="validation",
-    split_folders=None,
-    labels=None,
-):
+    split_folders: Mapping[str, str] | None = None,
+    labels: str | Path | None = None,
+    **others,
+) -> ImageSplits:
     """Load a folder of photographs, one folder per class.
 
     The layouts are ``folder/<class>/``, ``folder/{train,val,test}/<class>/`` and
@@ -52,6 +50,15 @@ def load_folder(
 
     Parameters
     ----------
+    amounts : tuple of (int or None)
+        Training, validation and test pictures of each class, as for `load_dataset`.
+    split_folders : dict, optional
+        Which folders hold splits, such as ``{"part1": "train", "part2": "test"}``, where their
+        names do not tell; an empty one says that none does.
+    labels : path, optional
+        A CSV file with the columns ``file`` (the path below ``folder``) and ``label``. It says what
+        the pictures of a folder without class folders are, or changes some labels of one that has
+        them; an empty label sets a picture aside. Files stay where they are.
     group_by : str or callable, optional
         What tells the source of a picture. A regular expression is searched for in the path below
         ``folder`` (with ``/``); its groups, or the whole match, are the key. A callable gets the
@@ -61,13 +68,6 @@ def load_folder(
     val_folder : {"validation", "test"}
         What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
         validation pictures are drawn from ``train``.
-    split_folders : dict, optional
-        Which folders hold splits, such as ``{"part1": "train", "part2": "test"}``, where their
-        names do not tell; an empty one says that none does.
-    labels : path, optional
-        A CSV file with the columns ``file`` (the path below ``folder``) and ``label``. It says what
-        the pictures of a folder without class folders are, or changes some labels of one that has
-        them; an empty label sets a picture aside. Files stay where they are.
     **others
         As for :func:`tlcourse.data.catalog.load_dataset`.
 
@@ -83,31 +83,19 @@ def load_folder(
     records = scan(folder, split_folders)
     if labels is not None:
         label_records(records, labels)
-    return divide_records(
-        records,
-        train_per_class,
-        validation_per_class,
-        test_per_class,
-        size=size,
-        seed=seed,
-        group_by=group_by,
-        fractions=fractions,
-        val_folder=val_folder,
-    )
+    return divide_records(records, amounts, **others)
 
 
 def divide_records(
     records,
-    train_per_class=None,
-    validation_per_class=None,
-    test_per_class=None,
+    amounts=(None, None, None),
     *,
     size=None,
     seed=0,
-    group_by=None,
-    fractions=(0.6, 0.2, 0.2),
-    val_folder="validation",
-):
+    group_by: str | Callable | None = None,
+    fractions: Sequence[float] = (0.6, 0.2, 0.2),
+    val_folder: str = "validation",
+) -> ImageSplits:
     """Check the files of ``records`` and divide those that can be used, see :func:`load_folder`."""
     if val_folder not in ("validation", "test"):
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
@@ -133,7 +121,6 @@ def divide_records(
     labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
     cluster = splits.clusters(contents, keys)
     notes += note_copies(photos, contents)
-    amounts = (train_per_class, validation_per_class, test_per_class)
     if given:
         part = np.array([photo.split for photo in photos])
         if val_folder == "test" and "test" not in given:
@@ -150,8 +137,9 @@ def divide_records(
         groups=cluster if group_by is not None else None,
         image_size=size,
     )
-    parts = (everything.subset(part_rows) for part_rows in rows)
-    return ImageSplits(records.name, classes, *parts, tuple(problems), tuple(notes))
+    train, validation, test = (everything.subset(part_rows) for part_rows in rows)
+    told = tuple(problems), tuple(notes)
+    return ImageSplits(records.name, classes, train, validation, test, *told)
 
 
 def _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes):

@@ -5,6 +5,8 @@ transparency, cut short, or are no pictures at all. Everything that the course s
 passes through :func:`decode_photo`, which returns plain 8-bit RGB or raises :class:`PhotoError`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import os
@@ -53,7 +55,7 @@ class PhotoError(CourseError, ValueError):
         return PhotoError, (self.problem,)
 
 
-def read_photo(path, *, at_least=None):
+def read_photo(path: str | os.PathLike, *, at_least: int | None = None) -> Image.Image:
     """Read one picture file as an upright RGB image.
 
     Parameters

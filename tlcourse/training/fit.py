@@ -22,7 +22,6 @@ from ..base.errors import TrainingError
 from ..base.files import write_whole
 from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
 from ..base.progress import progress_bar
-from ..base.seeds import check_seed
 from ..data.handed import splits_only
 from ..data.sets import ImageSplits
 from ..networks import freezing
@@ -161,7 +160,6 @@ def fit(
     """
     need_classes(model, "fit")
     data = splits_only(data, "fit")
-    check_seed(seed)
     _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
     keep_freed_memory()
     started = time.perf_counter()

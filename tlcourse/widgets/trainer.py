@@ -35,8 +35,9 @@ def load_at_hand(name: str, per_class: int, size: int) -> ImageSplits:
             f"{name} is not here: choose {' or '.join(AT_HAND)}, or give your pictures with "
             "FreezeExplorer(model, data=...)"
         )
-    counts = {"train_per_class": per_class, "validation_per_class": 20, "test_per_class": 1}
-    return load_dataset(name, size=size, **counts)
+    return load_dataset(
+        name, size=size, train_per_class=per_class, validation_per_class=20, test_per_class=1
+    )
 
 
 class Trainer:

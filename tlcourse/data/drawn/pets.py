@@ -7,6 +7,8 @@ change from picture to picture: ten pictures per class are few, two hundred are 
 Each picture depends on its label, index and seed alone, never on the pictures before it.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +38,9 @@ OTHER_CATS = (
 DOG_COATS = ((205, 160, 100), (150, 100, 60), (70, 55, 48), (232, 222, 205), (140, 135, 135))
 
 
-def draw_pet(label, index, *, seed=0, size=128, place=None):
+def draw_pet(
+    label: int, index: int, *, seed: int = 0, size: int = 128, place: int | None = None
+) -> Image.Image:
     """Draw one picture.
 
     Parameters
