@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.kinds import MOST_SEED
+from ..base.paths import user_path
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
@@ -63,6 +64,23 @@ def add_split_folders(parser: argparse.ArgumentParser) -> None:
         type=_split_folders,
         metavar="NAME=SPLIT,...",
         help="which folders hold train, validation and test where names do not tell, or none",
+    )
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--labels",
+        type=user_path,
+        metavar="CSV",
+        help="table of file and label: instead of class folders, or to correct some",
+    )
+
+
+def add_group_by(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--group-by",
+        metavar="REGEX",
+        help="what in a picture's path tells its source, such as the animal or the session",
     )
 
 

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from .arguments import add_split_folders, refuse_existing, seed_number, whole
+from .arguments import (
+    add_group_by,
+    add_labels,
+    add_split_folders,
+    refuse_existing,
+    seed_number,
+    whole,
+)
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -133,7 +140,8 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("name", help="a data set" if name == "fetch" else "a folder")
         action.set_defaults(action=name)
         if name == "check":
-            add_split_folders(action)
+            for add in (add_split_folders, add_labels, add_group_by):
+                add(action)
 
 
 @command("data", "list data sets, fetch one, or check a folder of photographs", _data_arguments)
@@ -160,8 +168,8 @@ def data(chosen: argparse.Namespace) -> int:
         if chosen.action == "fetch":
             splits = load_dataset(chosen.name)
         else:
-            folder = user_path(chosen.name)
-            splits = load_dataset(folder, split_folders=chosen.split_folders)
+            options = {name: vars(chosen)[name] for name in ("split_folders", "labels", "group_by")}
+            splits = load_dataset(user_path(chosen.name), **options)
     print(splits.describe())
     return 1 if splits.problems else 0
 
@@ -242,11 +250,7 @@ def sweep(chosen: argparse.Namespace) -> int:
 
 def _advise_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", help="a folder with a folder of pictures per class, or a data set")
-    parser.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="what in a picture's path tells its source, such as the animal or the session",
-    )
+    add_group_by(parser)
     parser.add_argument("--figure", type=user_path, metavar="FILE", help="save the evidence as PNG")
     parser.add_argument("--force", action="store_true", help="replace the file of --figure")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
