@@ -14,8 +14,8 @@ from PIL import Image
 
 from tlcourse.app import commands
 from tlcourse.app.cli import main
+from tlcourse.app.terminal import PlainStream
 from tlcourse.base.errors import CourseError
-from tlcourse.base.terminal import PlainStream
 
 
 @pytest.fixture

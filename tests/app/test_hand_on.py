@@ -15,7 +15,7 @@ from PIL import Image
 
 import tlcourse as tl
 from tlcourse.app import hand_on
-from tlcourse.app.arguments import add_split_folders
+from tlcourse.app.arguments import add_layout
 from tlcourse.app.hand_on import TimmForm, card, command, configuration, timm_form
 from tlcourse.app.report import Run
 from tlcourse.data.sets import ImageSet
@@ -214,7 +214,7 @@ def hand_on_spec(spec):
 @pytest.mark.parametrize("given", [{"part 1": "train", "b": "test"}, {}])
 def test_the_command_names_the_folders_that_hold_splits(given):
     parser = argparse.ArgumentParser()
-    add_split_folders(parser)
+    add_layout(parser)
     words = shlex.split(command(Path("photos"), out="my model", split_folders=given))
     assert words[:5] == ["tlcourse", "train", "photos", "--out", "my model"]
     assert parser.parse_args(words[5:]).split_folders == given

@@ -1,7 +1,5 @@
 """Values of the wrong kind end in an error that says what to give, whatever function gets them."""
 
-from __future__ import annotations
-
 import inspect
 import io
 import os
@@ -75,8 +73,14 @@ def test_numbers_of_numpy_are_numbers():
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_seeds_have_bounds(seed):
-    with pytest.raises(ArgumentError, match=f"seed={seed}: give a whole number from 0 to"):
+    with pytest.raises(ArgumentError, match=f"seed={seed}: give a whole number, from 0 to"):
         checked(takes)(seed=seed)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "fit", "train"])
+def test_a_batch_has_a_picture_at_least(name):
+    with pytest.raises(ArgumentError, match="batch_size=0: give a whole number, from 1 to"):
+        getattr(tl, name)(batch_size=0)
 
 
 def test_a_checked_function_shows_itself():

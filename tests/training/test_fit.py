@@ -238,8 +238,8 @@ def test_a_loss_that_is_no_number_is_an_error(model, pets):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "at least 1"),
-        ({"batch_size": 0}, "at least 1"),
+        ({"epochs": 0}, "a whole number, from 1 to"),
+        ({"batch_size": 0}, "a whole number, from 1 to"),
         ({"cache": True, "augment": Augment()}, "cannot go together.*views=4"),
         ({"augment": True}, r"augment=True: give tl.Augment\(\)"),
         ({"unfreeze_at": {9: "stage8"}}, "epochs 1 to 3"),

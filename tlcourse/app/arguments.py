@@ -58,16 +58,13 @@ def _split_folders(text: str) -> dict[str, str]:
     return {name: split for name, _, split in pairs}
 
 
-def add_split_folders(parser: argparse.ArgumentParser) -> None:
+def add_layout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split-folders",
         type=_split_folders,
         metavar="NAME=SPLIT,...",
         help="which folders hold train, validation and test where names do not tell, or none",
     )
-
-
-def add_labels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         type=user_path,

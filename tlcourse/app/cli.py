@@ -15,10 +15,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from .. import __version__
 from ..base.errors import CourseError
-from ..base.terminal import PlainStream
 
 # Importing the last two registers their commands.
 from . import commands, page_commands, picture_commands  # noqa: F401
+from .terminal import PlainStream
 
 READER_GONE = 128 + 13  # as the shell says it of programs that end by SIGPIPE
 

@@ -12,14 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from .arguments import (
-    add_group_by,
-    add_labels,
-    add_split_folders,
-    refuse_existing,
-    seed_number,
-    whole,
-)
+from .arguments import add_group_by, add_layout, refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -140,8 +133,8 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("name", help="a data set" if name == "fetch" else "a folder")
         action.set_defaults(action=name)
         if name == "check":
-            for add in (add_split_folders, add_labels, add_group_by):
-                add(action)
+            add_layout(action)
+            add_group_by(action)
 
 
 @command("data", "list data sets, fetch one, or check a folder of photographs", _data_arguments)
@@ -213,12 +206,12 @@ def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
     from ..networks.zoo import DEFAULT_BACKBONE
     from ..study.data import swept
 
-    whole: dict = {"type": int, "nargs": "+", "metavar": "N"}
+    many: dict = {"type": whole(1), "nargs": "+", "metavar": "N"}
     parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(swept())}")
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
-    parser.add_argument("--train-per-class", **whole, help="training pictures per class")
-    parser.add_argument("--seed", **whole, help="default: 0 1 2")
-    parser.add_argument("--size", **whole, help="side of the pictures in pixels")
+    parser.add_argument("--train-per-class", **many, help="training pictures per class")
+    parser.add_argument("--seed", **many | {"type": seed_number}, help="default: 0 1 2")
+    parser.add_argument("--size", **many, help="side of the pictures in pixels")
     parser.add_argument("--backbone", nargs="+", help=f"default: {DEFAULT_BACKBONE}")
     parser.add_argument("--output", type=Path, help="the table (default: data/results/sweep.csv)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

@@ -16,10 +16,11 @@ from .errors import CourseError
 
 MOST_SEED = 2**32 - 1
 """NumPy's older generators take no larger one."""
+_COUNTS = "epochs head_epochs batch_size train_per_class validation_per_class test_per_class"
+_LEAST = {"seed": 0} | dict.fromkeys(_COUNTS.split(), 1)
 
-# What is taken where an annotation names the class: NumPy's numbers, generators, and so on.
+# What is taken where an annotation names the class, as NumPy's numbers for int; and its name.
 _TAKEN: dict[Any, Any] = {int: Integral, float: Real, Path: PathLike, Sequence: Iterable}
-
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "True or False", " |": " or"}
 _WORDS |= {"Sequence": "list", "Iterable": "list", "Mapping": "dict"}
 
@@ -32,10 +33,10 @@ def checked(thing: Any) -> Any:
     """Return a function that checks its arguments first; what is no function, as it is."""
     if not inspect.isfunction(thing):
         return thing
-    names = tuple(inspect.signature(thing).parameters)
 
     @functools.wraps(thing)
     def call(*values, **options):
+        names = inspect.signature(thing).parameters
         check_kinds(thing, dict(zip(names, values, strict=False)) | options)
         return thing(*values, **options)
 
@@ -55,10 +56,11 @@ def check_kinds(function: Any, given: Mapping[str, Any]) -> None:
         Saying what to give.
     """
     hints = get_type_hints(function)
-    for name in given.keys() & hints.keys():
-        value, hint, wanted = given[name], hints[name], function.__annotations__[name]
-        if name == "seed" and _fits(value, int) and not 0 <= value <= MOST_SEED:
-            wanted += f" from 0 to {MOST_SEED}"
+    for name, value in given.items():
+        hint = hints.get(name, object)
+        wanted = inspect.formatannotation(hint).replace("collections.abc.", "")
+        if name in _LEAST and _fits(value, int) and not _LEAST[name] <= value <= MOST_SEED:
+            wanted += f", from {_LEAST[name]} to {MOST_SEED}"
         elif hint in (str, str | None, str | int, str | int | None) or _fits(value, hint):
             continue
         for kind, words in _WORDS.items():
@@ -70,14 +72,14 @@ def _fits(value: Any, hint: Any) -> bool:
     parts, kind = get_args(hint), get_origin(hint) or hint
     if isinstance(hint, UnionType):
         return any(_fits(value, part) for part in parts)
-    if kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
-        return True
-    if kind is bool and hasattr(value, "dtype"):  # NumPy's truth values
+    numpys = kind is bool and hasattr(value, "dtype")
+    if numpys or kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
         return True
     if not isinstance(value, _TAKEN.get(kind, kind)):
         return False
     if kind in (int, float):
         return not isinstance(value, bool) and value == value  # NaN does not equal itself
     columns = [*zip(*value.items(), strict=True)] if isinstance(value, Mapping) else [value]
-    inside = zip(columns, parts, strict=False) if isinstance(value, Mapping | list | str) else ()
-    return all(part is str or _fits(one, part) for column, part in inside for one in column)
+    inside = parts if isinstance(value, Mapping | list | tuple | str) else ()
+    pairs = zip(columns, inside, strict=False)
+    return all(part is str or _fits(one, part) for column, part in pairs for one in column)

@@ -13,7 +13,6 @@ from ..base.kinds import check_kinds
 from ..base.paths import data_root, user_path
 from . import folders, handed, splits
 from .entries import DATASETS
-from .labels import label_records
 from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
@@ -98,8 +97,6 @@ def _open(name, amounts, size, seed, root, options):
         raise DatasetError(f"{name!r} has splits that are known; leave split_folders out")
     records = entry.find(root)
     records.name = name
-    if labels := options.pop("labels", None):
-        label_records(records, labels)
     options = entry.options | options
     return folders.divide_records(records, amounts, size=size, seed=seed, **options)
 

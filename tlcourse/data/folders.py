@@ -26,12 +26,7 @@ class BadFilesWarning(UserWarning):
 
 
 def load_folder(
-    folder,
-    amounts,
-    *,
-    split_folders: Mapping[str, str] | None = None,
-    labels: str | Path | None = None,
-    **others,
+    folder, amounts, *, split_folders: Mapping[str, str] | None = None, **others
 ) -> ImageSplits:
     """Load a folder of photographs, one folder per class.
 
@@ -80,10 +75,7 @@ def load_folder(
     BadFilesWarning
         Once, listing every file that was left out.
     """
-    records = scan(folder, split_folders)
-    if labels is not None:
-        label_records(records, labels)
-    return divide_records(records, amounts, **others)
+    return divide_records(scan(folder, split_folders), amounts, **others)
 
 
 def divide_records(
@@ -95,8 +87,11 @@ def divide_records(
     group_by: str | Callable | None = None,
     fractions: Sequence[float] = (0.6, 0.2, 0.2),
     val_folder: str = "validation",
+    labels: str | Path | None = None,
 ) -> ImageSplits:
     """Check the files of ``records`` and divide those that can be used, see :func:`load_folder`."""
+    if labels is not None:
+        label_records(records, labels)
     if val_folder not in ("validation", "test"):
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
     shares = np.asarray(fractions, dtype=float)
@@ -118,21 +113,21 @@ def divide_records(
     _warn(records, problems)
 
     classes = _classes(records, photos, problems)
-    labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
+    targets = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
     cluster = splits.clusters(contents, keys)
     notes += note_copies(photos, contents)
     if given:
         part = np.array([photo.split for photo in photos])
         if val_folder == "test" and "test" not in given:
             part[part == "validation"] = "test"
-        rows = _divide_given(part, labels, cluster, classes, amounts, seed, shares, notes)
+        rows = _divide_given(part, targets, cluster, classes, amounts, seed, shares, notes)
     else:
         rows = splits.divide_pool(
-            labels, cluster, classes, amounts=amounts, seed=seed, fractions=tuple(shares)
+            targets, cluster, classes, amounts=amounts, seed=seed, fractions=tuple(shares)
         )
     everything = ImageSet(
         classes,
-        labels,
+        targets,
         FileSource(records.folder, [photo.path for photo in photos]),
         groups=cluster if group_by is not None else None,
         image_size=size,

@@ -5,8 +5,6 @@ transparency, cut short, or are no pictures at all. Everything that the course s
 passes through :func:`decode_photo`, which returns plain 8-bit RGB or raises :class:`PhotoError`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

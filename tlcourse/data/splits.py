@@ -116,8 +116,6 @@ def draw_per_class(labels, per_class, classes, *, seed, what):
     labels = np.asarray(labels)
     if per_class is None:
         return np.arange(len(labels))
-    if per_class < 1:
-        raise SplitError(f"{what}: {per_class} pictures per class; ask for at least 1")
     rng = np.random.default_rng(seed)
     drawn = []
     for label, name in enumerate(classes):
@@ -148,8 +146,6 @@ def portion(labels, fraction, per_class, classes, *, what):
     have = np.bincount(labels, minlength=len(classes))
     if per_class is None:
         return np.maximum(np.round(have * fraction), 1).astype(np.int64)
-    if per_class < 1:
-        raise SplitError(f"{what}: {per_class} pictures per class; ask for at least 1")
     if (have <= per_class).any():
         label = int(np.argmin(have))
         raise SplitError(

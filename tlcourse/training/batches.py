@@ -29,8 +29,6 @@ def chunks_of(order: np.ndarray, size: int) -> list[np.ndarray]:
 
     Batch norm cannot take the mean of one picture.
     """
-    if size < 1:
-        raise TrainingError(f"batch_size={size}: it must be at least 1")
     starts = list(range(0, len(order), size))
     if size > 1 and len(starts) > 1 and len(order) % size == 1:
         starts.pop()

@@ -160,7 +160,7 @@ def fit(
     """
     need_classes(model, "fit")
     data = splits_only(data, "fit")
-    _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
+    _check_fit(model, data, epochs, cache, augment, unfreeze_at, patience)
     keep_freed_memory()
     started = time.perf_counter()
     device = pick_device(device)
@@ -270,7 +270,7 @@ def _one_cycle(optimizer, steps: int):
     )
 
 
-def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience) -> None:
+def _check_fit(model, data, epochs, cache, augment, unfreeze_at, patience) -> None:
     if not same_classes(model.classes, data.classes):
         raise TrainingError(
             f"the model's classes are {', '.join(model.classes)}, the data's "
@@ -278,8 +278,6 @@ def _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, pat
         )
     if len(data.train) == 0:
         raise TrainingError("there are no training pictures")
-    if epochs < 1 or batch_size < 1:
-        raise TrainingError(f"epochs={epochs}, batch_size={batch_size}: both must be at least 1")
     if patience is not None and (patience < 1 or not len(data.validation)):
         raise TrainingError(
             f"patience={patience} with {len(data.validation)} validation pictures: it must be at "

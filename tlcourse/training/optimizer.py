@@ -66,9 +66,7 @@ def make_optimizer(
     if not groups:
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
     if wrong := [rate for rate in (weight_decay, *(g["lr"] for g in groups)) if not rate >= 0]:
-        raise TrainingError(
-            f"a learning rate or weight decay of {wrong[0]:g} cannot be; take one such as 1e-3"
-        )
+        raise TrainingError(f"a learning rate or weight decay of {wrong[0]:g} cannot be: take 1e-3")
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
     top = {id(p) for p in head}

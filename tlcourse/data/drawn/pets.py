@@ -7,8 +7,6 @@ change from picture to picture: ten pictures per class are few, two hundred are 
 Each picture depends on its label, index and seed alone, never on the pictures before it.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
