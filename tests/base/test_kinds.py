@@ -122,7 +122,7 @@ def test_strategies_take_what_they_are_annotated_with(values):
 def test_what_is_passed_on_is_checked_too(name, options):
     if name == "train":
         options["model"] = tl.apply("linear_probe", tl.load_backbone(weights=None), ["a", "b"])
-    with pytest.raises(ArgumentError, match="group_by=3|patience='3'"):
+    with pytest.raises(ArgumentError, match=f"{name}: (group_by=3|patience='3')"):
         getattr(tl, name)(**options)
 
 

@@ -22,7 +22,8 @@ _LEAST = {"seed": 0} | dict.fromkeys(_COUNTS.split(), 1)
 # What is taken where an annotation names the class, as NumPy's numbers for int; and its name.
 _TAKEN: dict[Any, Any] = {int: Integral, float: Real, Path: PathLike, Sequence: Iterable}
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "True or False", " |": " or"}
-_WORDS |= {"Sequence": "list", "Iterable": "list", "Mapping": "dict"}
+_WORDS |= {"collections.abc.": "", "pathlib.": "", "Sequence": "list", "Mapping": "dict"}
+_hints = functools.cache(get_type_hints)
 
 
 class ArgumentError(CourseError, TypeError, ValueError):
@@ -44,28 +45,33 @@ def checked(thing: Any) -> Any:
     return call
 
 
-def check_kinds(function: Any, given: Mapping[str, Any]) -> None:
+def check_kinds(function: Any, given: Mapping[str, Any], called: str = "") -> None:
     """Refuse values of other kinds than a function, or a class, is annotated with.
 
     Classes that are not Python's own are left to the function, and so are names, as of stages: it
     can say which there are.
+
+    Parameters
+    ----------
+    called
+        The function that was called, where it hands these values on.
 
     Raises
     ------
     ArgumentError
         Saying what to give.
     """
-    hints = get_type_hints(function)
+    hints = _hints(function)
     for name, value in given.items():
-        hint = hints.get(name, object)
-        wanted = inspect.formatannotation(hint).replace("collections.abc.", "")
+        hint, limits = hints.get(name, object), ""
         if name in _LEAST and _fits(value, int) and not _LEAST[name] <= value <= MOST_SEED:
-            wanted += f", from {_LEAST[name]} to {MOST_SEED}"
+            limits = f", from {_LEAST[name]} to {MOST_SEED}"
         elif hint in (str, str | None, str | int, str | int | None) or _fits(value, hint):
             continue
+        wanted = inspect.formatannotation(hint) + limits
         for kind, words in _WORDS.items():
             wanted = wanted.replace(kind, words)
-        raise ArgumentError(f"{function.__name__}: {name}={value!r:.80}: give {wanted}")
+        raise ArgumentError(f"{called or function.__name__}: {name}={value!r:.80}: give {wanted}")
 
 
 def _fits(value: Any, hint: Any) -> bool:

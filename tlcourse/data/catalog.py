@@ -68,8 +68,8 @@ def load_dataset(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
             f"{', '.join(sorted(_OPTIONS))}"
         )
-    check_kinds(folders.load_folder, options)
-    check_kinds(folders.divide_records, options)
+    for function in (folders.load_folder, folders.divide_records):
+        check_kinds(function, options, "load_dataset")
     amounts = (train_per_class, validation_per_class, test_per_class)
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)

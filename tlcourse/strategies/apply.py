@@ -152,7 +152,7 @@ def train(
             "this model has no strategy: build it with tl.apply(strategy, backbone, classes), or "
             "train it with tl.fit"
         )
-    check_kinds(fit, options)
+    check_kinds(fit, options, "train")
     options["batch_size"], cached = batch_size, cache
     if strategy.augment:
         options["augment"], cache = augment, False
