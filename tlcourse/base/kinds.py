@@ -23,6 +23,7 @@ _LEAST = {"seed": 0} | dict.fromkeys(_COUNTS.split(), 1)
 _TAKEN: dict[Any, Any] = {int: Integral, float: Real, Path: PathLike, Sequence: Iterable}
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "True or False", " |": " or"}
 _WORDS |= {"collections.abc.": "", "pathlib.": "", "Sequence": "list", "Mapping": "dict"}
+_NAMES = {str, int, type(None), tuple[str, ...]}
 _hints = functools.cache(get_type_hints)
 
 
@@ -66,7 +67,7 @@ def check_kinds(function: Any, given: Mapping[str, Any], called: str = "") -> No
         hint, limits = hints.get(name, object), ""
         if name in _LEAST and _fits(value, int) and not _LEAST[name] <= value <= MOST_SEED:
             limits = f", from {_LEAST[name]} to {MOST_SEED}"
-        elif hint in (str, str | None, str | int, str | int | None) or _fits(value, hint):
+        elif str in {hint, *get_args(hint)} <= _NAMES | {hint} or _fits(value, hint):
             continue
         wanted = inspect.formatannotation(hint) + limits
         for kind, words in _WORDS.items():
@@ -79,7 +80,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(hint, UnionType):
         return any(_fits(value, part) for part in parts)
     numpys = kind is bool and hasattr(value, "dtype")
-    if numpys or kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
+    if numpys or kind is Any or kind.__module__.partition(".")[0] not in sys.stdlib_module_names:
         return True
     if not isinstance(value, _TAKEN.get(kind, kind)):
         return False

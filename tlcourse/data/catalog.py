@@ -66,9 +66,11 @@ def load_dataset(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
             f"{', '.join(sorted(_OPTIONS))}"
         )
-    for function in (folders.load_folder, folders.divide_records):
-        check_kinds(function, options, "load_dataset")
     amounts = (train_per_class, validation_per_class, test_per_class)
+    names = ("train_per_class", "validation_per_class", "test_per_class")
+    check_kinds(folders.load_folder, options, "load_dataset")
+    given = options | dict(zip(names, amounts, strict=True))
+    check_kinds(folders.divide_records, given, "load_dataset")
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()
