@@ -17,5 +17,13 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ = ["__version__", *__all__]
+
+
+def __getattr__(name: str):
+    """Load a public name; its arguments are checked, see `base.kinds`."""
+    from .base.kinds import checked
+
+    globals()[name] = value = checked(_load(name))
+    return value

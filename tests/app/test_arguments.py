@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from tlcourse.app.arguments import add_split_folders, duration, share
+from tlcourse.app.arguments import add_layout, duration, share
 
 
 @pytest.mark.parametrize("text, seconds", [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)])
@@ -27,7 +27,7 @@ def test_shares():
 
 def test_split_folders():
     parser = argparse.ArgumentParser()
-    add_split_folders(parser)
+    add_layout(parser)
     words = ["--split-folders", "part 1=train,b=c=test"]
     assert parser.parse_args(words).split_folders == {"part 1": "train", "b=c": "test"}
     assert parser.parse_args(["--split-folders", "none"]).split_folders == {}

@@ -199,7 +199,10 @@ def test_train_says_how_sure_it_is(photos, tmp_path, capsys):
         (["--backbone", "resnet1000"], "efficientnet_lite0"),
         (["--device", "abacus"], "abacus"),
         (["--out", "{photos}/red"], "inside"),
-        (["--out", f"{__file__}/x"], "test_cli.py; give another place with --out"),
+        (
+            ["--out", f"{__file__}/x"],
+            "test_cli.py/x cannot be made or written to (Not a directory)",
+        ),
     ],
 )
 def test_train_refuses_in_words(photos, tmp_path, monkeypatch, capsys, options, says):
@@ -253,6 +256,18 @@ def test_data_check_lists_bad_files_and_leaves_them(photos, capsys):
     assert "holiday.jpg" in capsys.readouterr().out
     assert bad.exists()
     assert main(["data", "check", str(photos / "nowhere")]) == 2
+
+
+def test_data_check_takes_the_table_and_the_groups_that_train_takes(photos, tmp_path, capsys):
+    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.*"))
+    table = tmp_path / "labels.csv"
+    rows = [f"{name},{'even' if i % 2 else 'odd'}" for i, name in enumerate(names)]
+    table.write_text("\n".join(["file,label", *rows]), encoding="utf-8")
+    assert main(["data", "check", str(photos), "--labels", str(table)]) == 0
+    said = capsys.readouterr().out
+    assert "even" in said and "odd" in said and "red" not in said.split("class", 1)[1]
+    assert main(["data", "check", str(photos), "--group-by", "nothing like it"]) == 2
+    assert "group_by='nothing like it' is found in no path" in capsys.readouterr().err
 
 
 def test_data_check_is_for_folders(tmp_path, monkeypatch, capsys):

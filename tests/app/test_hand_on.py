@@ -10,11 +10,12 @@ import pytest
 import timm
 import torch
 import yaml
+from markdown_it import MarkdownIt
 from PIL import Image
 
 import tlcourse as tl
 from tlcourse.app import hand_on
-from tlcourse.app.arguments import add_split_folders
+from tlcourse.app.arguments import add_layout
 from tlcourse.app.hand_on import TimmForm, card, command, configuration, timm_form
 from tlcourse.app.report import Reported
 from tlcourse.data.sets import ImageSet
@@ -117,18 +118,18 @@ def parts():
     }
 
 
-def run_of():
+def run_of(classes=CLASSES, **others):
     labels = np.array([0] * 40 + [1] * 10)
     probabilities = np.full((50, 3), 0.05, np.float32)
     probabilities[np.arange(50), labels] = 0.9
     probabilities[:5] = (0.1, 0.7, 0.2)
     return Reported(
         title="pets: a classifier for three",
-        classes=CLASSES,
+        classes=classes,
         history=None,
-        evaluation=Evaluation(CLASSES, labels, probabilities, 0.1),
+        evaluation=Evaluation(classes, labels, probabilities, 0.1),
         images=None,
-        reported_on="These are others.",
+        reported_on=others.get("reported_on", "These are others."),
         chosen_on="It learnt from 8 pictures.",
         settings={
             "folder": "/mine/pets",
@@ -139,6 +140,7 @@ def run_of():
         warnings=[
             "/mine/pets/a.jpg: is cut short",
             "The accuracy rests on 50 pictures only.",
+            *others.get("warnings", ()),
         ],
     )
 
@@ -159,7 +161,7 @@ def test_the_card_tells_what_is_known(tmp_path):
     assert result["metrics"][0] == {"type": "accuracy", "value": 0.9}
     assert result["dataset"]["name"] == "pets"
     assert "| cat | 40 | 87.5% | 73.9% to 94.5% |" in text
-    assert "| a \\| dog | 10 | 100.0% |" in text and "caf\\xe9 | 0 | – | – |" in text
+    assert "| a \\| dog | 10 | 100.0% |" in text and "caf\\\\xe9 | 0 | – | – |" in text
     for told in (
         "last_3: 90%",
         "rests on 50 pictures",
@@ -170,6 +172,30 @@ def test_the_card_tells_what_is_known(tmp_path):
         assert told in text, told
     assert "/mine" not in text, "nothing of this machine"
     text.encode("utf-8")
+
+
+EVIL = (
+    "<script>alert(1)<script>",
+    "`a` | **b** | _c_ ~~d~~ $e$ &lt; \\",
+    "[x](javascript:y) ![p](q)\n\n# h\n- i",
+)
+
+
+def test_names_stand_in_the_card_as_they_are():
+    model = model_of("resnet18")
+    model.classes = EVIL
+    warnings = [f"validation has no picture of {name}" for name in EVIL[:2]]
+    run = run_of(EVIL, reported_on=f"These are the pictures of '{EVIL[1]}'.", warnings=warnings)
+    body = card(model, "no", run, parts()).split("---\n", 2)[2]
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(body)
+    inline = [token for one in tokens if one.type == "inline" for token in one.children]
+    assert {token.type for token in inline} <= {"text", "code_inline", "softbreak"}
+    cells = [token.content for token in inline if token.type == "text"]
+    for name in EVIL:
+        assert cells.count(" ".join(name.split())) == 2, "a row in each of two tables"
+    assert any(cell.endswith(f"no picture of {EVIL[0]}") for cell in cells)
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h1", *["h2"] * 5]
+    assert not [token for token in tokens if token.type in ("html_block", "hr")]
 
 
 def test_a_licence_that_the_hub_does_not_know(monkeypatch):
@@ -188,7 +214,7 @@ def hand_on_spec(spec):
 @pytest.mark.parametrize("given", [{"part 1": "train", "b": "test"}, {}])
 def test_the_command_names_the_folders_that_hold_splits(given):
     parser = argparse.ArgumentParser()
-    add_split_folders(parser)
+    add_layout(parser)
     words = shlex.split(command(Path("photos"), out="my model", split_folders=given))
     assert words[:5] == ["tlcourse", "train", "photos", "--out", "my model"]
     assert parser.parse_args(words[5:]).split_folders == given

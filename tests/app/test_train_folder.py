@@ -149,10 +149,28 @@ def test_a_file_in_the_way(photos, tmp_path, monkeypatch):
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match="is a file"):
         quick(photos, tmp_path / "out", force=True)
-    with pytest.raises(OutputError, match="cannot be made.*because of .*out; give another place"):
+    with pytest.raises(OutputError, match=r"it cannot be made.*\(Not a directory\); give another"):
         quick(photos, tmp_path / "out" / "below" / "it")
     with pytest.raises(OutputError, match="not a folder"):
         quick(tmp_path / "nowhere", tmp_path / "new")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="a file system that takes no folder")
+def test_a_place_that_takes_no_folder_is_named_before_pictures_are_read(photos, monkeypatch):
+    # root may write everywhere by the permissions, and here not even root can.
+    monkeypatch.setattr(module, "scan", None)
+    with pytest.raises(OutputError, match=r"^/proc/model/of/mine cannot be made or written to \("):
+        quick(photos, "/proc/model/of/mine")
+
+
+def test_the_trial_of_a_place_leaves_nothing_behind(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "scan", None)
+    (tmp_path / "here").mkdir()
+    for out in (tmp_path / "new" / "model", tmp_path / "here"):
+        with pytest.raises(TypeError):
+            quick(photos, out)
+    assert [path.name for path in tmp_path.iterdir() if path != photos] == ["here"]
+    assert not list((tmp_path / "here").iterdir())
 
 
 def test_what_cannot_be_trained_leaves_no_folder_behind(tmp_path):
@@ -287,10 +305,10 @@ def test_time_is_up_in_the_middle_of_an_epoch(photos, tmp_path, monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: float(next(looks)))
     monkeypatch.setattr(process, "time", clock)
     monkeypatch.setattr(choose, "time", clock)
-    result = quick(photos, tmp_path / "out", strategy="last_1", epochs=10_000, seconds=300)
+    result = quick(photos, tmp_path / "out", strategy="last_1", epochs=10_000, seconds=100)
     assert "time was up" in " ".join(result.warnings) and not result.interrupted
-    assert 300 <= next(looks) < 330, "it ended with the batch that was under way"
-    assert len(result.history) < 300 and result.history.best_epoch
+    assert 100 <= next(looks) < 130, "it ended with the batch that was under way"
+    assert len(result.history) < 100 and result.history.best_epoch
 
 
 def test_a_strategy_by_its_name_with_class_weights(photos, tmp_path):

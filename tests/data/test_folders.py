@@ -15,6 +15,7 @@ from painted import fill, paint
 from PIL import Image
 
 from tlcourse.base.errors import CourseError
+from tlcourse.base.kinds import ArgumentError
 from tlcourse.base.paths import cache_root, data_root
 from tlcourse.data.catalog import load_dataset
 from tlcourse.data.folders import BadFilesWarning
@@ -236,7 +237,7 @@ def test_numbers_of_a_folder(tmp_path):
         load(tmp_path, test_per_class=12)
     with pytest.raises(SplitError, match="class 'a' has .* 9 were asked for"):
         load(tmp_path, train_per_class=9)
-    with pytest.raises(SplitError, match="ask for at least 1"):
+    with pytest.raises(ArgumentError, match="validation_per_class=0: give a whole number .*from 1"):
         load(tmp_path, validation_per_class=0)
 
 

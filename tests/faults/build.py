@@ -2,6 +2,7 @@
 
     python build.py PICTURES CACHE [PROCESSES]      prints JSON: rows computed, checksum of all rows
     python build.py PICTURES CACHE --kill N         the same, killed N times at random moments
+    python build.py PICTURES CACHE --interrupt N    two at once, N times; Ctrl-C ends one of them
 
 Shards are made short, so that there are many of them to lose.
 """
@@ -14,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -67,6 +69,58 @@ def killed_builds(backbone, images, cache, count):
     return {"whole": whole, "killed": results}
 
 
+def interrupted_builds(backbone, images, cache, count):
+    """Fork two builds of one cache, and interrupt the first: for each time, what was found.
+
+    `broken` are shards that were not whole when the first was gone and the second went on.
+    """
+    started = time.perf_counter()
+    whole = build(backbone, images, cache)
+    usual = time.perf_counter() - started
+    directory, chance = Path(whole["directory"]), random.Random(1)
+    results = []
+    for _ in range(count):
+        shutil.rmtree(cache)
+        pair = [_forked_build(backbone, images, cache) for _ in range(2)]
+        time.sleep(chance.uniform(0, 1.5 * usual))  # two at once take longer than one
+        with suppress(ProcessLookupError):
+            os.kill(pair[0][0], signal.SIGINT)
+        first = _result(*pair[0])
+        broken = [p.name for p in directory.glob("shard-*") if not Shard(p).is_intact()]
+        second = _result(*pair[1])
+        again = build(backbone, images, cache)
+        debris = [p.name for p in directory.iterdir() if p.suffix == ".tmp"]
+        results.append(
+            {"first": first, "second": second, "broken": broken, "debris": debris, **again}
+        )
+    return {"whole": whole, "interrupted": results}
+
+
+def _forked_build(backbone, images, cache):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+        result = {"error": "none was told"}
+        try:
+            result = build(backbone, images, cache)
+        except KeyboardInterrupt:
+            result = {"interrupted": True}
+        except BaseException as error:
+            result = {"error": repr(error)}
+        finally:
+            os.write(write, json.dumps(result).encode())
+            os._exit(0)
+    os.close(write)
+    return child, read
+
+
+def _result(child, read):
+    os.waitpid(child, 0)
+    with os.fdopen(read) as told:
+        return json.loads(told.read() or '{"interrupted": true}')
+
+
 def main():
     activation_build.rows_per_shard = lambda rows, row_bytes: ROWS_PER_SHARD
     torch.set_num_threads(1)  # no thread of OpenMP's is there to be lost by fork
@@ -74,6 +128,8 @@ def main():
     try:
         if "--kill" in sys.argv:
             result = killed_builds(backbone, images, sys.argv[2], int(sys.argv[-1]))
+        elif "--interrupt" in sys.argv:
+            result = interrupted_builds(backbone, images, sys.argv[2], int(sys.argv[-1]))
         else:
             result = build(backbone, images, sys.argv[2])
     except CourseError as error:

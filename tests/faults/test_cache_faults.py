@@ -58,6 +58,19 @@ def test_killed_at_fifty_random_moments(run_build):
     assert sum(0 < count < whole["rows"] for count in kept) >= 5, f"killed half-way: {kept}"
 
 
+@posix_only
+def test_one_of_two_builds_is_interrupted_at_random_moments(run_build):
+    result = run_build("--interrupt", 30)
+    whole, runs = result["whole"], result["interrupted"]
+    for run in runs:
+        assert run["second"].get("sum") == whole["sum"], "the other is not disturbed"
+        assert run["first"].get("interrupted") or run["first"].get("sum") == whole["sum"]
+        assert run["broken"] == run["debris"] == []
+        assert run["sum"] == whole["sum"] and run["computed"] == 0, "and nothing is lost"
+    stopped = [bool(run["first"].get("interrupted")) for run in runs]
+    assert 5 <= sum(stopped), "too few were interrupted to tell"
+
+
 @pytest.fixture
 def build_here(photo_folder, tmp_path, monkeypatch):
     """The same build in this process; returns activations."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tlcourse as tl
-from tlcourse.networks.heads import HeadError
+from tlcourse.base.kinds import ArgumentError
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_another_module_and_a_backbone_in_a_models_place(backbone, tmp_path):
 
 
 def test_a_number_in_the_classes_place(backbone):
-    with pytest.raises(HeadError, match="give the names of the classes"):
+    with pytest.raises(ArgumentError, match=r"classes=2: give list\[str\]"):
         tl.replace_head(backbone, 2)
 
 

@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 import pickle
 
 import numpy as np
@@ -146,3 +147,15 @@ def test_files_that_are_not_such_models_are_refused(model, tmp_path):
         tl.load_model(other)
     with pytest.raises(ModelFileError, match="no model file"):
         tl.load_model(tmp_path / "absent")
+    for name in (tmp_path.name, "a" * 300, "a\0b"):  # a folder, and names that no file has
+        with pytest.raises(ModelFileError, match="no model file"):
+            tl.load_model(tmp_path.parent / name)
+
+
+def test_a_file_that_may_not_be_read_is_not_said_to_be_gone(model, tmp_path):
+    closed = tl.save_model(model, tmp_path / "closed.safetensors")
+    closed.chmod(0)
+    if os.access(closed, os.R_OK):
+        pytest.skip("this user may read every file")
+    with pytest.raises(ModelFileError, match=r"closed\.safetensors may not be read: change"):
+        tl.load_model(closed)

@@ -238,8 +238,8 @@ def test_a_loss_that_is_no_number_is_an_error(model, pets):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "at least 1"),
-        ({"batch_size": 0}, "at least 1"),
+        ({"epochs": 0}, "a whole number, from 1 to"),
+        ({"batch_size": 0}, "a whole number, from 1 to"),
         ({"cache": True, "augment": Augment()}, "cannot go together.*views=4"),
         ({"augment": True}, r"augment=True: give tl.Augment\(\)"),
         ({"unfreeze_at": {9: "stage8"}}, "epochs 1 to 3"),
@@ -290,8 +290,9 @@ def test_nothing_left_to_train(model):
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan")])
 def test_a_rate_that_cannot_be_is_refused(model, wrong):
-    for rates in ({"lr": wrong}, {"stage_lrs": {model.stage_names[-1]: wrong}}):
-        with pytest.raises(TrainingError, match="learning rate of"):
+    stage = {model.stage_names[-1]: wrong}
+    for rates in ({"lr": wrong}, {"stage_lrs": stage}, {"weight_decay": wrong}):
+        with pytest.raises(TrainingError, match="learning rate or weight decay of"):
             make_optimizer(tl.unfreeze(model), **rates)
 
 

@@ -26,7 +26,6 @@ import torch
 from .. import __version__
 from ..base.errors import CourseError
 from ..base.process import pick_device
-from ..base.seeds import check_seed
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, StagedNetwork, batch_norms
 from ..networks.freezing import fingerprint, frozen_prefix
@@ -201,7 +200,6 @@ def _check(
     dtype: str,
 ) -> str:
     """Refuse what would not be the same next time; return the cut."""
-    check_seed(seed)
     if dtype not in DTYPES:
         raise CacheRefusedError(f"dtype={dtype!r}: choose one of {', '.join(DTYPES)}")
     if augment is not None and views is None:

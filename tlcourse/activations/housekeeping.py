@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
@@ -312,12 +311,3 @@ def _gives_the_name(manifest: Path) -> bool:
 
 def _size(nbytes: float) -> str:
     return f"{nbytes / 1e9:.2f} GB" if nbytes >= 1e7 else f"{nbytes / 1e6:.2f} MB"
-
-
-def ago(entry: CacheEntry) -> str:
-    """How long ago a folder was last used, in words: "3 hours"."""
-    seconds = max(0, time.time() - entry.last_used)
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

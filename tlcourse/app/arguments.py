@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.errors import CourseError
-from ..base.seeds import MOST_SEED
+from ..base.kinds import MOST_SEED
+from ..base.paths import user_path
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
@@ -57,12 +58,26 @@ def _split_folders(text: str) -> dict[str, str]:
     return {name: split for name, _, split in pairs}
 
 
-def add_split_folders(parser: argparse.ArgumentParser) -> None:
+def add_layout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split-folders",
         type=_split_folders,
         metavar="NAME=SPLIT,...",
         help="which folders hold train, validation and test where names do not tell, or none",
+    )
+    parser.add_argument(
+        "--labels",
+        type=user_path,
+        metavar="CSV",
+        help="table of file and label: instead of class folders, or to correct some",
+    )
+
+
+def add_group_by(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--group-by",
+        metavar="REGEX",
+        help="what in a picture's path tells its source, such as the animal or the session",
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from contextlib import contextmanager
 
 from ..activations.housekeeping import (
     CacheEntry,
-    ago,
     clear_cache,
     list_caches,
     size_limit,
@@ -47,7 +47,16 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _line(entry: CacheEntry) -> str:
     size = _gigabytes(entry.nbytes)
-    return f"{entry.name}  {entry.rows:,} rows  {size}  used {ago(entry)} ago"
+    return f"{entry.name}  {entry.rows:,} rows  {size}  used {_ago(entry)} ago"
+
+
+def _ago(entry: CacheEntry) -> str:
+    """How long ago a folder was last used, in words: "3 hours"."""
+    seconds = max(0, time.time() - entry.last_used)
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _gigabytes(nbytes: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from .arguments import add_split_folders, refuse_existing, seed_number, whole
+from .arguments import add_group_by, add_layout, refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -133,7 +133,8 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("name", help="a data set" if name == "fetch" else "a folder")
         action.set_defaults(action=name)
         if name == "check":
-            add_split_folders(action)
+            add_layout(action)
+            add_group_by(action)
 
 
 @command("data", "list data sets, fetch one, or check a folder of photographs", _data_arguments)
@@ -160,8 +161,8 @@ def data(chosen: argparse.Namespace) -> int:
         if chosen.action == "fetch":
             splits = load_dataset(chosen.name)
         else:
-            folder = user_path(chosen.name)
-            splits = load_dataset(folder, split_folders=chosen.split_folders)
+            options = {name: vars(chosen)[name] for name in ("split_folders", "labels", "group_by")}
+            splits = load_dataset(user_path(chosen.name), **options)
     print(splits.describe())
     return 1 if splits.problems else 0
 
@@ -205,12 +206,12 @@ def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
     from ..networks.zoo import DEFAULT_BACKBONE
     from ..study.data import swept
 
-    whole: dict = {"type": int, "nargs": "+", "metavar": "N"}
+    many: dict = {"type": whole(1), "nargs": "+", "metavar": "N"}
     parser.add_argument("--dataset", nargs="+", help=f"of {', '.join(swept())}")
     parser.add_argument("--strategy", nargs="+", help="such as linear_probe, cut_stage5, last_2")
-    parser.add_argument("--train-per-class", **whole, help="training pictures per class")
-    parser.add_argument("--seed", **whole, help="default: 0 1 2")
-    parser.add_argument("--size", **whole, help="side of the pictures in pixels")
+    parser.add_argument("--train-per-class", **many, help="training pictures per class")
+    parser.add_argument("--seed", **many | {"type": seed_number}, help="default: 0 1 2")
+    parser.add_argument("--size", **many, help="side of the pictures in pixels")
     parser.add_argument("--backbone", nargs="+", help=f"default: {DEFAULT_BACKBONE}")
     parser.add_argument("--output", type=Path, help="the table (default: data/results/sweep.csv)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -242,11 +243,7 @@ def sweep(chosen: argparse.Namespace) -> int:
 
 def _advise_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", help="a folder with a folder of pictures per class, or a data set")
-    parser.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="what in a picture's path tells its source, such as the animal or the session",
-    )
+    add_group_by(parser)
     parser.add_argument("--figure", type=user_path, metavar="FILE", help="save the evidence as PNG")
     parser.add_argument("--force", action="store_true", help="replace the file of --figure")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

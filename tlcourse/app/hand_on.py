@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def card(model: TransferModel, form: TimmForm | str, run: Reported, parts: dict)
     parts
         {name: ImageSet} of the pictures that it learnt from, was chosen and is reported on.
     """
-    names = [shown(name) for name in model.classes]
+    names = [_plain(name) for name in model.classes]
     first = f"# {' or '.join(names[:3])}{' …' if len(names) > 3 else ''}?"
     sections = [
         _front_matter(model, form, run),
@@ -158,11 +159,14 @@ def _quoted(text: str) -> str:
     return json.dumps(shown(text), ensure_ascii=False)
 
 
+def _plain(text: str) -> str:
+    """Have Markdown show a text as it is: a name may look like a tag, a link or a new line."""
+    return re.sub(r"([\\`*_~<>\[\]|&#!$:@])", r"\\\1", " ".join(shown(text).split()))
+
+
 def _table(head: list[str], rows: list[list]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _data(names: list[str], run: Reported, parts: dict) -> str:
@@ -196,7 +200,7 @@ def _figures(names: list[str], run: Reported) -> str:
     ]
     return "\n\n".join(
         [
-            f"## Figures\n\n{how_sure(found)} {run.reported_on}",
+            f"## Figures\n\n{_plain(f'{how_sure(found)} {run.reported_on}')}",
             _table(["class", "pictures", "named rightly", "95 % interval"], rows),
             "Where it answers only from some probability on:",
             _table(["probability", "pictures answered", "of these, right"], sure),
@@ -213,7 +217,7 @@ def _limits(run: Reported) -> str:
         "No one has examined where its mistakes would harm people.",
     ]
     noted = [
-        shown(text[:1].upper() + text[1:])
+        _plain(text[:1].upper() + text[1:])
         for text in run.warnings
         if "/" not in text and "\\" not in text
     ]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..base.paths import shown, user_path
-from .arguments import add_not_sure, add_split_folders, duration, seed_number, whole
+from .arguments import add_group_by, add_layout, add_not_sure, duration, seed_number, whole
 from .commands import INTERRUPTED, command
 
 
@@ -18,7 +18,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         type=user_path,
         help="folder for the results (default: <folder's name>-model, here)",
     )
-    add_split_folders(parser)
+    add_layout(parser)
     parser.add_argument(
         "--backbone", default="efficientnet_lite0", help="network (default: %(default)s)"
     )
@@ -40,17 +40,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="5m",
         help="end training after so long, with what was learnt; auto tries strategies out in it",
     )
-    parser.add_argument(
-        "--labels",
-        type=user_path,
-        metavar="CSV",
-        help="table of file and label: instead of class folders, or to correct some",
-    )
-    parser.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="what in a picture's path tells its source, such as the animal or the session",
-    )
+    add_group_by(parser)
     parser.add_argument(
         "--class-weights", action="store_true", help="let uneven classes count the same"
     )
@@ -130,8 +120,7 @@ def _look_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="write the proposed labels as a table for train --labels: remove what you doubt",
     )
-    add_split_folders(parser)
-    parser.add_argument("--labels", type=user_path, metavar="CSV", help="table of file and label")
+    add_layout(parser)
     parser.add_argument("--size", type=whole(32), help="side of the pictures in pixels")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,9 +38,9 @@ def find_model(path: str | Path) -> TransferModel:
         Where there is none; says how to get one.
     """
     path = user_path(path)
-    file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        is_folder = "holds no model" if path.is_dir() else "is not there"
+    file = path / "model.safetensors" if os.path.isdir(path) else path
+    if not os.path.isfile(file):
+        is_folder = "holds no model that can be read" if path != file else "is no model file"
         raise ModelFileError(
             f"{shown(path)} {is_folder}; give the folder that tlcourse train wrote, or its "
             "model.safetensors, or train one: tlcourse train FOLDER --out model"

@@ -76,7 +76,7 @@ class Predictor:
 
 def predict_files(
     model: TransferModel,
-    files: Iterable[str | os.PathLike],
+    files: Iterable[str | os.PathLike] | str | Path,
     *,
     device: str | torch.device = "auto",
 ) -> Iterator[Answer]:
@@ -85,7 +85,7 @@ def predict_files(
     Parameters
     ----------
     files
-        Paths; their names are kept in memory, the pictures of a few batches only.
+        Paths, or one; their names are kept in memory, the pictures of a few batches only.
 
     Yields
     ------
@@ -93,7 +93,7 @@ def predict_files(
     answer : np.ndarray or Problem
         float32 (classes,), or what is wrong with the file.
     """
-    paths = [Path(file) for file in files]
+    paths = [Path(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
     predictor = Predictor(model, device=device)
     tried = (predictor.pixels(path) for path in paths)
     first = next((pixels for pixels in tried if not isinstance(pixels, Problem)), None)

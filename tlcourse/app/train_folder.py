@@ -1,8 +1,9 @@
 """From a folder of photographs to a classifier, a history and a report: ``tlcourse train``."""
 
-import os
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -285,11 +286,19 @@ def _check_out(out: Path, folder: Path, force: bool) -> None:
             f"{out} is not empty, and nothing in it was touched. Give another folder with --out, "
             f"or replace {', '.join(FILES)} in it with --force"
         )
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    new = [path for path in (out.absolute(), *out.absolute().parents) if not path.exists()]
+    try:  # for certain: what `os.access` says counts for nothing in /proc, or on a network drive
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
         raise OutputError(
-            f"{out} cannot be made or written to, because of {there}; give another place with --out"
-        )
+            f"{out} cannot be made or written to ({error.strerror}); give another place with --out"
+        ) from error
+    finally:
+        for path in new:  # until there are results
+            with suppress(OSError):
+                path.rmdir()
 
 
 def _divide(records: Records, size, seed, group_by) -> tuple[ImageSplits, list[str]]:

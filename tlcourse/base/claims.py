@@ -9,7 +9,7 @@ class ClaimFailedError(CourseError, AssertionError):
     """A sentence of the course does not hold for what was just measured."""
 
 
-def claim(statement: str, holds: bool, *, strict: bool = True) -> bool:
+def claim(statement: str, holds: object, *, strict: bool = True) -> bool:
     """State what the measurement above must show.
 
     Parameters

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import CourseError
-
-if TYPE_CHECKING:
-    import torch
 
 PROFILES = ("smoke", "lesson", "full")
 
@@ -26,13 +23,13 @@ class LessonSetup(NamedTuple):
     """
 
     strict: bool
-    device: torch.device
+    device: Any  # a torch.device, which takes time to import
     seeds: range
 
 
 def lesson_setup(
     profile: str,
-    device: str | torch.device,
+    device: str,
     dataset: str,
     seed: int,
     *,

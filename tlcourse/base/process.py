@@ -113,7 +113,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     try:
         picked = torch.device(device)
         torch.empty(1, device=picked)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: PyTorch built without CUDA
+    except (RuntimeError, AssertionError, TypeError) as error:  # Assertion…: built without CUDA
         raise TrainingError(
             f'device {str(device)!r} cannot be used here; choose "auto" or "cpu" ({error})'
         ) from error

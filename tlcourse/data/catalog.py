@@ -3,16 +3,17 @@
 A new data set is one more entry in `DATASETS`; see `entries`.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..base.kinds import check_kinds
 from ..base.paths import data_root, user_path
-from ..base.seeds import check_seed
 from . import folders, handed, splits
 from .entries import DATASETS
-from .labels import label_records
 from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
@@ -26,7 +27,7 @@ def load_dataset(
     test_per_class: int | None = None,
     size: int | None = None,
     seed: int = 0,
-    root: str | os.PathLike | None = None,
+    root: str | Path | None = None,
     **options,
 ) -> ImageSplits:
     """Load a data set by name, or a folder of photographs, divided for training.
@@ -60,13 +61,16 @@ def load_dataset(
     CourseError
         Naming what is wrong (an unknown name, a class with too few pictures) and the remedy.
     """
-    check_seed(seed)
     if unknown := set(options) - _OPTIONS:
         raise DatasetError(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
             f"{', '.join(sorted(_OPTIONS))}"
         )
     amounts = (train_per_class, validation_per_class, test_per_class)
+    names = ("train_per_class", "validation_per_class", "test_per_class")
+    check_kinds(folders.load_folder, options, "load_dataset")
+    given = options | dict(zip(names, amounts, strict=True))
+    check_kinds(folders.divide_records, given, "load_dataset")
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()
@@ -96,8 +100,6 @@ def _open(
     assert entry.find is not None  # what is not drawn is found
     records = entry.find(root)
     records.name = name
-    if labels := options.pop("labels", None):
-        label_records(records, labels)
     options = entry.options | options
     return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .handed import splits_only
 from .sets import DatasetError, ImageSplits
 
 
@@ -39,7 +40,7 @@ def write_pictures(
     DatasetError
         Where something is in `folder` already, which would be mixed up with the new pictures.
     """
-    folder = Path(folder)
+    splits, folder = splits_only(splits, "write_pictures"), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise DatasetError(f"{folder} is not empty; give write_pictures an empty or a new folder")

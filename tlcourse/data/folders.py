@@ -39,7 +39,6 @@ def load_folder(
     folder: str | os.PathLike,
     *amounts: int | None,
     split_folders: Mapping[str, str] | None = None,
-    labels: str | os.PathLike | None = None,
     **options,
 ) -> ImageSplits:
     """Load a folder of photographs, one folder per class.
@@ -64,10 +63,6 @@ def load_folder(
     split_folders
         Which folders hold splits, such as ``{"part1": "train", "part2": "test"}``, where their
         names do not tell; an empty one says that none does.
-    labels
-        A CSV file with the columns ``file`` (the path below ``folder``) and ``label``. It says what
-        the pictures of a folder without class folders are, or changes some labels of one that has
-        them; an empty label sets a picture aside. Files stay where they are.
     **options
         Those of :func:`divide_records`, such as ``group_by`` and ``fractions``.
 
@@ -76,10 +71,7 @@ def load_folder(
     BadFilesWarning
         Once, listing every file that was left out.
     """
-    records = scan(folder, split_folders)
-    if labels is not None:
-        label_records(records, labels)
-    return divide_records(records, *amounts, **options)
+    return divide_records(scan(folder, split_folders), *amounts, **options)
 
 
 def divide_records(
@@ -93,6 +85,7 @@ def divide_records(
     group_by: GroupBy = None,
     fractions: splits.Shares = (0.6, 0.2, 0.2),
     val_folder: str = "validation",
+    labels: str | Path | None = None,
 ) -> ImageSplits:
     """Check the files of ``records`` and divide those that can be used, see :func:`load_folder`.
 
@@ -109,7 +102,13 @@ def divide_records(
     val_folder : {"validation", "test"}
         What a ``val`` folder serves as where there is no ``test`` folder. With ``"test"`` the
         validation pictures are drawn from ``train``.
+    labels
+        A CSV file with the columns ``file`` (the path below the folder) and ``label``. It says what
+        the pictures of a folder without class folders are, or changes some labels of one that has
+        them; an empty label sets a picture aside. Files stay where they are.
     """
+    if labels is not None:
+        label_records(records, labels)
     if val_folder not in ("validation", "test"):
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
     shares = np.asarray(fractions, dtype=float)
@@ -127,8 +126,8 @@ def divide_records(
     _warn(good)
 
     classes = _classes(records, good)
-    labels = np.array([classes.index(photo.label) for photo in good.photos], dtype=np.int64)
-    pool = splits.Pool(labels, splits.clusters(contents, keys), classes)
+    targets = np.array([classes.index(photo.label) for photo in good.photos], dtype=np.int64)
+    pool = splits.Pool(targets, splits.clusters(contents, keys), classes)
     note_copies(good, contents)
     amounts = (train_per_class, validation_per_class, test_per_class)
     if given:
@@ -141,7 +140,7 @@ def divide_records(
         rows = list(splits.divide_pool(pool, amounts=amounts, seed=seed, fractions=fractions))
     everything = ImageSet(
         classes,
-        labels,
+        targets,
         FileSource(records.folder, [photo.path for photo in good.photos]),
         groups=pool.clusters if group_by is not None else None,
         image_size=size,

@@ -130,8 +130,6 @@ def draw_per_class(
     """
     if per_class is None:
         return np.arange(len(labels))
-    if per_class < 1:
-        raise SplitError(f"{what}: {per_class} pictures per class; ask for at least 1")
     rng = np.random.default_rng(seed)
     drawn = []
     for label, name in enumerate(classes):
@@ -161,8 +159,6 @@ def portion(pool: Pool, fraction: float, per_class: int | None, *, what: str) ->
     have = np.bincount(pool.labels, minlength=len(pool.classes))
     if per_class is None:
         return np.maximum(np.round(have * fraction), 1).astype(np.int64)
-    if per_class < 1:
-        raise SplitError(f"{what}: {per_class} pictures per class; ask for at least 1")
     if (have <= per_class).any():
         label = int(np.argmin(have))
         raise SplitError(

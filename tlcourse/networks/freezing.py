@@ -136,6 +136,7 @@ def is_frozen(stage: Stage) -> bool:
 
 def frozen_stages(model: StagedNetwork) -> tuple[str, ...]:
     """Names of the stages that are wholly frozen, batch norm included."""
+    need_network(model, "frozen_stages")
     return tuple(name for name in model.stage_names if is_frozen(getattr(model.stages, name)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -156,8 +156,6 @@ def replace_head(
     need_network(backbone, "replace_head")
     if isinstance(classes, str):
         raise HeadError(f"classes={classes!r} is one string; give a list of names")
-    if not isinstance(classes, Iterable):
-        raise HeadError(f"classes={classes!r}: give the names of the classes, such as data.classes")
     classes = tuple(str(name) for name in classes)
     if len(classes) < 2:
         raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")

@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageEnhance
 
 from ..base.errors import CourseError
+from ..base.kinds import ArgumentError, check_kinds
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
@@ -140,6 +141,11 @@ class Augment:
     flip: float = 0.5
     crop: float = 0.75
     brightness: float = 0.2
+
+    def __post_init__(self):
+        check_kinds(Augment, vars(self))
+        if not (0 <= self.flip <= 1 and 0 < self.crop <= 1 and 0 <= self.brightness <= 1):
+            raise ArgumentError(f"{self}: flip, crop and brightness are shares, from 0 to 1")
 
     def __call__(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
         """Return a changed copy; the same generator state gives the same picture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,14 +85,18 @@ def load_model(path: str | Path) -> TransferModel:
         Where the file is not such a model, or is damaged.
     """
     path = user_path(path)
-    if not path.is_file():
-        raise ModelFileError(f"there is no model file {path}")
+    if not os.path.isfile(path):
+        raise ModelFileError(f"there is no model file {path}; give one that tl.save_model wrote")
+    if not os.access(path, os.R_OK):  # safetensors would say that it is not there
+        raise ModelFileError(f"{path} may not be read: change its permissions")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("tlcourse", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path} is not a whole safetensors file: {error}") from error
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise ModelFileError(
+            f"{path} is not a whole safetensors file: {error}. Copy or save the model again"
+        ) from error
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise ModelFileError(f"{path} holds tensors, but was not written by tlcourse.save_model")
     try:

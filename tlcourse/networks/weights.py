@@ -43,6 +43,8 @@ def weights_file(spec: BackboneSpec) -> Path:
     WeightsError
         Where the package that carries them is not installed, or none are published.
     """
+    if not isinstance(spec, BackboneSpec):
+        raise WeightsError(f"{spec!r:.80} is no entry of tl.BACKBONES: give tl.BACKBONES[name]")
     if spec.downloaded:
         return weights_folder() / (spec.file or spec.origin.rpartition("/")[2])
     if not spec.origin:

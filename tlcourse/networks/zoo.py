@@ -150,7 +150,7 @@ def load_backbone(
     StageError
         Where a network of timm or torchvision cannot be cut into stages.
     """
-    spec = find_spec(name)
+    spec = find_spec(str(name))
     if weights not in ("imagenet", None):
         raise WeightsError(f'no weights {weights!r}; choose weights="imagenet" or weights=None')
     state = None if weights is None else read_weights(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..base.files import exchanged, write_whole
@@ -19,7 +20,7 @@ _SCRIPTS = ("zip", "album", "camera", "bars", "shelf", "exported", "exported_pag
 
 
 def export(
-    model: TransferModel, folder: str | Path, *, card: dict | None = None, force: bool = False
+    model: TransferModel, folder: str | Path, *, card: Mapping | None = None, force: bool = False
 ) -> Path:
     """Write a model as ONNX, and as one page that runs it in any browser, from disk.
 
@@ -96,7 +97,7 @@ def _linear_head(model: TransferModel) -> dict | None:
     }
 
 
-def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: dict) -> str:
+def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: Mapping) -> str:
     pieces = {**runtime, "graph": graph, "about": json.dumps(about).encode()}
     preprocess = about["preprocess"]
     lines = {

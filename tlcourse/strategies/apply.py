@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..base.kinds import check_kinds
 from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import TransferModel, replace_head
-from ..networks.need import need_network
 from ..networks.preprocess import Augment
 from ..networks.zoo import load_backbone
 from ..training.fit import History, fit
@@ -57,7 +57,6 @@ def apply(
     StrategyError
         Where the network cannot follow the strategy.
     """
-    need_network(backbone, "apply")
     strategy = get_strategy(strategy, backbone)
     kept, random = strategy.kept(backbone), strategy.random_stages(backbone)
     model = replace_head(backbone, classes, hidden=strategy.hidden, cut=kept[-1], seed=seed)
@@ -153,6 +152,7 @@ def train(
             "this model has no strategy: build it with tl.apply(strategy, backbone, classes), or "
             "train it with tl.fit"
         )
+    check_kinds(fit, options, "train")
     options["batch_size"], cached = batch_size, cache
     if strategy.augment:
         options["augment"], cache = augment, False

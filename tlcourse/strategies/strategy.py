@@ -8,13 +8,15 @@ course compares is such a value; `tlcourse.strategies.apply` walks it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from ..base.errors import CourseError
+from ..base.kinds import check_kinds
 from ..networks.backbones import StagedNetwork
 from ..networks.heads import Head, output_channels
+from ..networks.need import need_network
 
 ALL = "all"
 HIDDEN = (256,)
@@ -66,7 +68,7 @@ class Strategy:
     deleted: int = 0
     trained: int | str | tuple[str, ...] = 0
     reinitialised: int | str | tuple[str, ...] = 0
-    hidden: tuple[int, ...] = ()
+    hidden: Sequence[int] = ()
     batch_norm: str = "frozen"
     lr_decay: float = 1.0
     gradual: bool = False
@@ -74,6 +76,7 @@ class Strategy:
     augment: bool = False
 
     def __post_init__(self):
+        check_kinds(Strategy, vars(self))
         for what in ("trained", "reinitialised"):
             count = getattr(self, what)
             if count == ALL or (isinstance(count, tuple) and count):
@@ -89,7 +92,7 @@ class Strategy:
                 f"{self.name}: say where to cut with cut={self.cut!r} or deleted={self.deleted}, "
                 "not with both"
             )
-        if isinstance(self.hidden, int) or any(units < 1 for units in self.hidden):
+        if any(units < 1 for units in self.hidden):
             raise StrategyError(
                 f"{self.name}: hidden={self.hidden}; give the units of each hidden layer, at least "
                 "1 each, such as (256,), or () for none"
@@ -301,7 +304,8 @@ def get_strategy(name: str | Strategy, backbone: StagedNetwork) -> Strategy:
     StrategyError
         Naming the strategies, stages or numbers that there are.
     """
-    strategy = name if isinstance(name, Strategy) else _named(name, backbone)
+    need_network(backbone, "get_strategy")
+    strategy = name if isinstance(name, Strategy) else _named(str(name), backbone)
     strategy.kept(backbone)
     strategy.trained_stages(backbone)
     strategy.random_stages(backbone)

@@ -27,6 +27,7 @@ from ..data.sets import ImageSplits
 from ..networks.backbones import Backbone
 from ..networks.freezing import count_parameters, frozen_prefix
 from ..networks.heads import TransferModel
+from ..networks.need import need_classes
 from ..networks.preprocess import Augment
 from ..strategies.apply import BATCH_SIZE, apply, epochs_of, train
 from ..strategies.strategy import Strategy, get_strategy
@@ -197,6 +198,7 @@ def training_memory(model: TransferModel, batch_size: int) -> int:
     activations of one batch that are kept for the backward pass. The frozen stages below the first
     trained one are taken to be cached, and keep none.
     """
+    need_classes(model, "training_memory")
     model = copy.deepcopy(model).cpu().train()
     parameters = {p.data_ptr(): p.nbytes for p in model.parameters()}
     moving = sum(p.nbytes for p in model.parameters() if p.requires_grad)

@@ -23,7 +23,6 @@ from ..base.errors import TrainingError
 from ..base.files import write_whole
 from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
 from ..base.progress import progress_bar
-from ..base.seeds import check_seed
 from ..data.handed import splits_only
 from ..data.sets import ImageSplits
 from ..networks import freezing
@@ -162,8 +161,7 @@ def fit(
     """
     need_classes(model, "fit")
     data = splits_only(data, "fit")
-    check_seed(seed)
-    _check_fit(model, data, epochs, batch_size, cache, augment, unfreeze_at, patience)
+    _check_fit(model, data, epochs, cache, augment, unfreeze_at, patience)
     keep_freed_memory()
     started = time.perf_counter()
     device = pick_device(device)
@@ -283,7 +281,6 @@ def _check_fit(
     model: TransferModel,
     data: ImageSplits,
     epochs: int,
-    batch_size: int,
     cache: bool,
     augment: Augment | None,
     unfreeze_at: Mapping[int, str] | None,
@@ -296,8 +293,6 @@ def _check_fit(
         )
     if len(data.train) == 0:
         raise TrainingError("there are no training pictures")
-    if epochs < 1 or batch_size < 1:
-        raise TrainingError(f"epochs={epochs}, batch_size={batch_size}: both must be at least 1")
     if patience is not None and (patience < 1 or not len(data.validation)):
         raise TrainingError(
             f"patience={patience} with {len(data.validation)} validation pictures: it must be at "

@@ -8,6 +8,7 @@ import torch
 
 from ..base.errors import CourseError, TrainingError
 from ..networks.heads import TransferModel
+from ..networks.need import need_classes
 
 HEAD_LR = 3e-3
 STAGE_LR = 1e-3
@@ -43,6 +44,7 @@ def make_optimizer(
     FrozenChangedError
         From `step()`, where stages were frozen or thawed since.
     """
+    need_classes(model, "make_optimizer")
     stages = {
         name: [p for p in stage.parameters() if p.requires_grad]
         for name, stage in model.stages.named_children()
@@ -63,8 +65,8 @@ def make_optimizer(
         groups.append({"name": "head", "params": head, "lr": lr})
     if not groups:
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
-    if wrong := [group["lr"] for group in groups if not group["lr"] >= 0]:
-        raise TrainingError(f"a learning rate of {wrong[0]:g} cannot be; take one such as 1e-3")
+    if wrong := [rate for rate in (weight_decay, *(g["lr"] for g in groups)) if not rate >= 0]:
+        raise TrainingError(f"a learning rate or weight decay of {wrong[0]:g} cannot be: take 1e-3")
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     known = {id(p) for group in groups for p in group["params"]}
     top = {id(p) for p in head}

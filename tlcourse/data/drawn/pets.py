@@ -36,7 +36,9 @@ OTHER_CATS = (
 DOG_COATS = ((205, 160, 100), (150, 100, 60), (70, 55, 48), (232, 222, 205), (140, 135, 135))
 
 
-def draw_pet(label, index, *, seed=0, size=128, place=None):
+def draw_pet(
+    label: int, index: int, *, seed: int = 0, size: int = 128, place: int | None = None
+) -> Image.Image:
     """Draw one picture.
 
     Parameters
