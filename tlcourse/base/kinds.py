@@ -65,9 +65,10 @@ def check_kinds(function: Any, given: Mapping[str, Any], called: str = "") -> No
     hints = _hints(function)
     for name, value in given.items():
         hint, limits = hints.get(name, object), ""
+        parts = {*get_args(hint)} if isinstance(hint, UnionType) else {hint}
         if name in _LEAST and _fits(value, int) and not _LEAST[name] <= value <= MOST_SEED:
             limits = f", from {_LEAST[name]} to {MOST_SEED}"
-        elif str in {hint, *get_args(hint)} <= _NAMES | {hint} or _fits(value, hint):
+        elif {str} <= parts <= _NAMES or _fits(value, hint):
             continue
         wanted = inspect.formatannotation(hint) + limits
         for kind, words in _WORDS.items():
