@@ -20,10 +20,10 @@ from torch.nn import functional as F
 
 import tlcourse as tl
 from tlcourse.activations.cache import CacheRefusedError, row_meaning
-from tlcourse.activations.housekeeping import verify_cache
 from tlcourse.activations.rows import Activations
 from tlcourse.activations.shards import CacheError
 from tlcourse.activations.store import Store, folder_name
+from tlcourse.app.cache_commands import verify_cache
 from tlcourse.app.cli import main
 from tlcourse.data.photo import decode_photo
 from tlcourse.networks.preprocess import Augment, Preprocess

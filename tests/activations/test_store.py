@@ -19,6 +19,7 @@ from tlcourse.activations import housekeeping
 from tlcourse.activations.files import CacheReadOnlyError, own_files, remove_debris
 from tlcourse.activations.shards import ENDING, CacheError, Shard
 from tlcourse.activations.store import Store, folder_name, read_manifest, rows_per_shard
+from tlcourse.app import cache_commands
 from tlcourse.app.cli import main
 
 MEANING = {"network": "n", "cut": "c", "preprocessing": {"size": 64}}
@@ -411,13 +412,13 @@ def test_verify_names_damage_and_repairs_it(three):
     shard.write_bytes(data)
     manifest = folder(three, "netb") / "manifest.json"
     manifest.write_bytes((folder(three, "netc") / "manifest.json").read_bytes())
-    found = {e.name[:4]: e.problems for e in housekeeping.verify_cache(three)}
+    found = {e.name[:4]: e.problems for e in cache_commands.verify_cache(three)}
     assert found["netc"] == ()
     assert "manifest" in found["netb"][0] and shard.name in found["neta"][0]
     assert shard.exists() and manifest.exists()
-    housekeeping.verify_cache(three, repair=True)
+    cache_commands.verify_cache(three, repair=True)
     assert not shard.exists() and not manifest.exists()
-    assert not any(entry.problems for entry in housekeeping.verify_cache(three))
+    assert not any(entry.problems for entry in cache_commands.verify_cache(three))
 
 
 @pytest.mark.parametrize(
@@ -428,7 +429,7 @@ def test_verify_names_damage_and_repairs_it(three):
 def test_verify_names_a_manifest_that_is_none(three, text):
     manifest = folder(three, "neta") / "manifest.json"
     manifest.write_text(text, encoding="utf-8")
-    (found,) = [entry for entry in housekeeping.verify_cache(three) if entry.problems]
+    (found,) = [entry for entry in cache_commands.verify_cache(three) if entry.problems]
     assert found.name.startswith("neta") and "manifest" in found.problems[0]
 
 
@@ -448,7 +449,7 @@ def test_verify_passes_over_what_a_process_is_writing(three):
     for path in (written, left):
         path.touch()
     os.utime(left, (time.time() - 7200,) * 2)
-    found = {e.name[:4]: e.problems for e in housekeeping.verify_cache(three, repair=True)}
+    found = {e.name[:4]: e.problems for e in cache_commands.verify_cache(three, repair=True)}
     assert found["neta"] == () and left.name in found["netb"][0]
     assert written.exists() and not left.exists()
 
@@ -460,7 +461,7 @@ def test_verify_removes_nothing_that_it_cannot_read(three):
     for path in (shard, manifest):
         unreadable(path)
         with pytest.raises(CacheError, match=f"{path.name} could not be read.*symbolic links"):
-            housekeeping.verify_cache(three, repair=True)
+            cache_commands.verify_cache(three, repair=True)
         assert path.is_symlink()
         path.unlink()
 
@@ -473,10 +474,10 @@ def test_clear_takes_what_is_named_and_nothing_else(three):
     for path in mine:
         path.touch()
     with pytest.raises(CacheError, match="netx"):
-        housekeeping.clear_cache(["neta", "netx"], cache_dir=three)
+        cache_commands.clear_cache(["neta", "netx"], cache_dir=three)
     assert len(housekeeping.list_caches(three)) == 3
-    assert names(housekeeping.clear_cache(["neta"], cache_dir=three)) == ["neta"]
-    housekeeping.clear_cache(["netb", "netc"], cache_dir=three)
+    assert names(cache_commands.clear_cache(["neta"], cache_dir=three)) == ["neta"]
+    cache_commands.clear_cache(["netb", "netc"], cache_dir=three)
     assert all(path.exists() for path in mine) and (three / "holiday.txt").exists()
 
 
@@ -486,9 +487,9 @@ def test_what_a_living_process_builds_is_not_cleared(three):
     with store.in_use():
         files = set(directory.iterdir())
         with pytest.raises(CacheError, match="2 of 3 could be removed.*\n.*a program that runs"):
-            housekeeping.clear_cache(cache_dir=three)
+            cache_commands.clear_cache(cache_dir=three)
         assert set(directory.iterdir()) == files
-    assert len(housekeeping.clear_cache(cache_dir=three)) == 1
+    assert len(cache_commands.clear_cache(cache_dir=three)) == 1
 
 
 def test_room_is_made_elsewhere_than_where_a_process_builds(three, monkeypatch):
@@ -527,7 +528,7 @@ def test_a_folder_that_cannot_be_written_is_used_without_a_sign(store):
 def test_clear_takes_the_clutter_of_file_managers_too(three):
     for name in (".DS_Store", "Thumbs.db"):
         (folder(three, "neta") / name).touch()
-    assert len(housekeeping.clear_cache(cache_dir=three)) == 3
+    assert len(cache_commands.clear_cache(cache_dir=three)) == 3
     assert list(three.iterdir()) == []
 
 
@@ -535,7 +536,7 @@ def test_clear_leaves_files_of_others_names_them_and_goes_on(three):
     mine = folder(three, "netb") / "notes.txt"
     mine.touch()
     with pytest.raises(CacheError, match=r"2 of 3 could be removed.*\n.*netb.*: notes\.txt\. Move"):
-        housekeeping.clear_cache(cache_dir=three)
+        cache_commands.clear_cache(cache_dir=three)
     (left,) = housekeeping.list_caches(three)
     assert (left.name[:4], left.rows, left.nbytes) == ("netb", 0, 0) and mine.exists()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import tlcourse as tl
-from tlcourse.activations.housekeeping import clear_cache
+from tlcourse.app.cache_commands import clear_cache
 
 pytestmark = pytest.mark.slow
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
@@ -67,8 +67,8 @@ def test_one_of_two_builds_is_interrupted_at_random_moments(run_build):
         assert run["first"].get("interrupted") or run["first"].get("sum") == whole["sum"]
         assert run["broken"] == run["debris"] == []
         assert run["sum"] == whole["sum"] and run["computed"] == 0, "and nothing is lost"
-    stopped = [bool(run["first"].get("interrupted")) for run in runs]
-    assert 5 <= sum(stopped), "too few were interrupted to tell"
+    stopped = [run["finished"] for run in runs if run["first"].get("interrupted")]
+    assert sum(0 < count < whole["rows"] / 20 for count in stopped) >= 5, f"half-way: {stopped}"
 
 
 @pytest.fixture

@@ -1,34 +1,22 @@
-"""List, verify and clear cached activations, and keep them below a size.
+"""List and remove cached activations, and keep them below a size.
 
 Nothing here needs PyTorch.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.paths import cache_root
 from ..data.find import is_clutter
-from .files import (
-    FILE_NAME,
-    FOLDER_NAME,
-    LAST_USED,
-    MANIFEST,
-    OLD_ENDING,
-    debris,
-    discard,
-    own_files,
-    remove_debris,
-    writers,
-)
-from .shards import ENDING, CacheError, Shard, reading
-from .store import folder_name, read_manifest
+from .files import FILE_NAME, FOLDER_NAME, LAST_USED, OLD_ENDING, own_files, writers
+from .shards import ENDING, CacheError, Shard
+from .store import read_manifest
 
 LIMIT_GB = 10.0
 """Size that the caches are kept below, unless the environment variable TLCOURSE_CACHE_GB says."""
@@ -84,70 +72,6 @@ def list_caches(cache_dir: str | Path | None = None) -> list[CacheEntry]:
             with suppress(FileNotFoundError):  # another process removes it meanwhile
                 entries.append(_entry(path))
     return sorted(entries, key=lambda entry: entry.last_used)
-
-
-def verify_cache(cache_dir: str | Path | None = None, *, repair: bool = False) -> list[CacheEntry]:
-    """Compare every shard with its checksum, and every manifest with its folder.
-
-    Parameters
-    ----------
-    cache_dir
-        Folder of all caches; None: the usual one.
-    repair
-        Remove what is damaged and the debris of dead processes; it is computed again when needed.
-
-    Returns
-    -------
-    list of CacheEntry
-        With `problems` and `notes` filled in, as they were before the repair.
-
-    Raises
-    ------
-    CacheError
-        Where something cannot be read for now, or what is damaged cannot be removed.
-    """
-    return [_verified(entry, repair) for entry in list_caches(cache_dir)]
-
-
-def clear_cache(
-    names: Iterable[str] | None = None, *, cache_dir: str | Path | None = None
-) -> list[CacheEntry]:
-    """Remove folders of activations, and nothing else that may lie beside them.
-
-    Parameters
-    ----------
-    names
-        Names of folders, or beginnings of names; None: all.
-    cache_dir
-        Folder of all caches; None: the usual one.
-
-    Returns
-    -------
-    list of CacheEntry
-        What was removed.
-
-    Raises
-    ------
-    CacheError
-        Where a name fits no folder (nothing is removed then), or folders cannot be removed (the
-        others are).
-    """
-    entries = list_caches(cache_dir)
-    if names is not None:
-        names = tuple(names)
-        for name in names:
-            if not name or not any(entry.name.startswith(name) for entry in entries):
-                raise CacheError(
-                    f"no cached activations are named {name!r}; `tlcourse cache list` shows them"
-                )
-        entries = [entry for entry in entries if entry.name.startswith(names)]
-    problems = [problem for entry in entries if (problem := remove(entry.directory))]
-    if problems:
-        gone = len(entries) - len(problems)
-        raise CacheError(
-            "\n".join([f"{gone} of {len(entries)} could be removed in full.", *problems])
-        )
-    return entries
 
 
 def size_limit() -> float:
@@ -269,44 +193,6 @@ def _entry(directory: Path) -> CacheEntry:
     meaning = read_manifest(directory).get("rows", {})
     notes = (OLD_NOTE,) if _is_old(directory) else ()
     return CacheEntry(directory, meaning, rows, _nbytes(directory), used, notes=notes)
-
-
-def _verified(entry: CacheEntry, repair: bool) -> CacheEntry:
-    damaged, problems, notes = [], [], list(entry.notes)
-    for path in own_files(entry.directory, ENDING):
-        try:
-            shard = Shard(path)
-            if not shard.is_intact():
-                raise ValueError(path.name)
-            if shard.folder == entry.name:
-                continue
-            problems.append(f"{path.name} holds activations of {shard.folder}")
-        except FileNotFoundError:  # another process took it away
-            continue
-        except ValueError:
-            problems.append(f"{path.name} is damaged")
-        damaged.append(path)
-    manifest = entry.directory / MANIFEST
-    try:
-        if not _gives_the_name(manifest):
-            damaged.append(manifest)
-            problems.append(f"{MANIFEST} is damaged, or of other activations than its folder")
-    except FileNotFoundError:
-        notes.append(f"{MANIFEST} is missing; the next use writes it")
-    problems += [f"{path.name} was left unfinished" for path in debris(entry.directory)]
-    if repair:
-        discard(damaged)
-        remove_debris(entry.directory)
-    return replace(entry, problems=tuple(problems), notes=tuple(notes))
-
-
-def _gives_the_name(manifest: Path) -> bool:
-    with reading(manifest):
-        content = manifest.read_bytes()
-    try:
-        return folder_name(json.loads(content)["rows"]) == manifest.parent.name
-    except (ValueError, LookupError, TypeError, RecursionError):  # not JSON, or not of this form
-        return False
 
 
 def _size(nbytes: float) -> str:
