@@ -7,7 +7,7 @@ import torch
 import tlcourse as tl
 from tlcourse.networks.backbones import StageError, UnknownBackboneError, pool
 from tlcourse.networks.preprocess import ImageSizeError
-from tlcourse.portable.networks import ExportError, describe, model_to_onnx
+from tlcourse.portable.networks import ExportError, about_file, model_to_onnx
 from tlcourse.widgets import measure
 
 STAGES = {
@@ -79,9 +79,9 @@ def check_export(model, pixels):
     onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
     if pixels.shape[-1] != model.spec.preprocess.size and "vit_" in model.spec.name:
         with pytest.raises(ExportError, match="pictures of (518|224) pixels only"):
-            model_to_onnx(model, describe(model))
+            model_to_onnx(model, about_file(model))
         return
-    data = model_to_onnx(model, describe(model)).SerializeToString()
+    data = model_to_onnx(model, about_file(model)).SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     logits, features = session.run(["logits", "features"], {"pictures": pixels.numpy()})
     with torch.no_grad():
@@ -93,7 +93,7 @@ def check_export(model, pixels):
 def test_strategies_and_the_explorer_take_it(backbone, pets):
     model = tl.apply("reinit_1", backbone, pets.classes)
     tl.train(model, pets, epochs=1, head_epochs=1, device="cpu", progress=False)
-    shown = measure.describe(backbone, backbone.spec.preprocess.nearest(32))
+    shown = measure.about_file(backbone, backbone.spec.preprocess.nearest(32))
     assert [stage["name"] for stage in shown["stages"]] == list(backbone.stage_names)
     assert all(len(stage["output"]) == 3 and stage["macs"] > 0 for stage in shown["stages"])
 
