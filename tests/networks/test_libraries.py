@@ -93,7 +93,7 @@ def check_export(model, pixels):
 def test_strategies_and_the_explorer_take_it(backbone, pets):
     model = tl.apply("reinit_1", backbone, pets.classes)
     tl.train(model, pets, epochs=1, head_epochs=1, device="cpu", progress=False)
-    shown = measure.about_file(backbone, backbone.spec.preprocess.nearest(32))
+    shown = measure.count_stages(backbone, backbone.spec.preprocess.nearest(32))
     assert [stage["name"] for stage in shown["stages"]] == list(backbone.stage_names)
     assert all(len(stage["output"]) == 3 and stage["macs"] > 0 for stage in shown["stages"])
 
