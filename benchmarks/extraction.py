@@ -21,6 +21,7 @@ from .figure import (
     cats_and_dogs,
     clock,
     empty_data_folder,
+    no_gpu,
     no_photographs,
     seconds,
 )
@@ -119,7 +120,7 @@ def _jpeg_gpu(size):
         unit="pictures/s",
         more_is_better=True,
         contestants=contestants,
-        skip=lambda: no_photographs() or ("" if torch.cuda.is_available() else "no CUDA device"),
+        skip=lambda: no_photographs() or no_gpu(),
     )
 
 

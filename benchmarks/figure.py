@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 import tlcourse as tl
 
 SHARED = Path(
@@ -42,6 +44,10 @@ def no_photographs() -> str:
     if all((SHARED / name).is_dir() for name in ("hymenoptera_data", "cats_vs_dogs")):
         return ""
     return f"needs hymenoptera_data and cats_vs_dogs in {SHARED} (TLCOURSE_SHARED names another)"
+
+
+def no_gpu() -> str:
+    return "" if torch.cuda.is_available() else "no CUDA device"
 
 
 def ants_and_bees():

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 import tlcourse as tl
 from tlcourse.base.process import keep_freed_memory
 
-from .figure import NETWORK, Figure, seconds
+from .figure import NETWORK, Figure, no_gpu, seconds
 
 BATCH, SIZE, STEPS = 32, 224, 4
 
@@ -61,6 +61,6 @@ FIGURES = {
             "as fit does, float32": _on_gpu,
             "bfloat16 (torch.autocast)": partial(_on_gpu, half=True),
         },
-        skip=lambda: "" if torch.cuda.is_available() else "no CUDA device",
+        skip=no_gpu,
     ),
 }

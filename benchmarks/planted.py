@@ -10,7 +10,7 @@ import hashlib
 import numpy as np
 
 import tlcourse as tl
-from tlcourse.activations.cache import describe, folder_name
+from tlcourse.activations.cache import folder_name, row_meaning
 from tlcourse.activations.compute import row_key
 from tlcourse.activations.housekeeping import default_directory
 from tlcourse.activations.probe import Probe
@@ -55,7 +55,7 @@ def draw_rows(labels: np.ndarray, seed: int) -> np.ndarray:
 def plant(data: ImageSplits, backbone) -> int:
     """Write a row for every picture; returns the bytes."""
     preprocess, cut = backbone.spec.preprocess, backbone.stage_names[-1]
-    meaning = describe(backbone, cut, True, preprocess)
+    meaning = row_meaning(backbone, cut, True, preprocess)
     probe = Probe(backbone.prefix(cut), preprocess, pooled=True)
     store = Store(default_directory().resolve() / folder_name(meaning), probe.rows)
     for images in (data.train, data.validation):

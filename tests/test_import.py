@@ -25,3 +25,9 @@ def test_type_checkers_see_the_public_names(repository):
     for name in ("__init__.pyi", "py.typed"):
         assert (repository / "tlcourse" / name).is_file()
         assert any(fnmatch(name, pattern) for pattern in data), name
+
+
+def test_benchmarks_go_with_the_package(repository):
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -25,6 +25,7 @@ import torch
 
 from .. import __version__
 from ..base.errors import CourseError
+from ..base.kinds import checked
 from ..base.process import pick_device
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, StagedNetwork, batch_norms
@@ -45,6 +46,7 @@ class CacheRefusedError(CourseError, ValueError):
     """Activations that must not be cached, because they would not be the same next time."""
 
 
+@checked
 def cache_activations(
     model: StagedNetwork,
     images: ImageSet,

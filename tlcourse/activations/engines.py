@@ -36,6 +36,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..base.process import keep_freed_memory
+from ..base.warn import warn
 from ..networks.backbones import CLASS_TOKEN, pool
 from ..networks.preprocess import Preprocess
 from .shards import relative_difference
@@ -246,7 +247,7 @@ def open_engine(
             engine = build()
             found = engine(first)
         except Exception as error:  # compilers and folding meet layers that nobody thought of
-            warnings.warn(f"a faster engine cannot run these stages: {error!r}", stacklevel=2)
+            warn(f"a faster engine cannot run these stages: {error!r}")
         else:
             if _agrees(engine, found, expected, tolerance):
                 return engine
@@ -262,10 +263,9 @@ def _agrees(engine, found: np.ndarray, expected: np.ndarray, tolerance: float) -
     difference = relative_difference(found, expected)
     if difference <= tolerance:
         return True
-    warnings.warn(
+    warn(
         f"{engine.name} gave activations that differ from plain PyTorch's by {difference:.1e} "
         f"standard deviations (up to {tolerance:.0e} is allowed), so it is not used",
-        stacklevel=3,
     )
     return False
 

@@ -6,13 +6,13 @@ Nothing here needs PyTorch.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.paths import cache_root
+from ..base.warn import warn
 from ..data.find import is_clutter
 from .files import FILE_NAME, FOLDER_NAME, LAST_USED, OLD_ENDING, own_files, writers
 from .shards import ENDING, CacheError, Shard
@@ -160,10 +160,9 @@ def warn_of_old(directory: Path) -> None:
     kind = directory.name.rpartition("-")[0]
     found = [path.name for path in directory.parent.glob(f"{kind}-*") if _is_old(path)]
     if found and not own_files(directory, ENDING):
-        warnings.warn(
+        warn(
             f"activations of an earlier version are not read: {', '.join(sorted(found))}. They are "
             "computed again; `tlcourse cache clear` with these names frees their space",
-            stacklevel=3,
         )
 
 

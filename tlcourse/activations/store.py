@@ -21,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.warn import warn
 from .files import LAST_USED, MANIFEST, Temporary, discard, own_files, put_in_place, unlink
 from .shards import ENDING, KEY, CacheError, Shard, relative_difference, shard_bytes, shard_name
 
@@ -76,11 +76,10 @@ class Store:
                 elif not shard.is_intact():
                     bad.append(path)
                 elif shard.folder != self.directory.name:
-                    warnings.warn(
+                    warn(
                         f"{path} holds activations of {shard.folder} and is not read: "
                         "`tlcourse cache verify --repair` removes it, or move it to where it "
                         "belongs",
-                        stacklevel=4,
                     )
             except FileNotFoundError:  # another process took it away
                 continue
@@ -213,10 +212,9 @@ class Store:
     def _take_away(self, paths: list[Path]) -> None:
         if paths:
             names = ", ".join(path.name for path in paths)
-            warnings.warn(
+            warn(
                 f"{self.directory}: damaged, and computed again: {names}. If this comes again, "
                 "the disk may be failing",
-                stacklevel=4,
             )
         discard(paths)
 

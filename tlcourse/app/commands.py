@@ -96,8 +96,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 
 @command("run", "execute lessons from top to bottom, without a browser", _run_arguments)
 def run(chosen: argparse.Namespace) -> int:
-    from ..base.paths import lessons_folder
-    from .lessons import find_lessons, run_course, summary
+    from .lessons import find_lessons, lessons_folder, run_course, summary
 
     lessons = find_lessons(chosen.lessons)
     if not lessons:

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from ..base.errors import CourseError
 from ..base.files import write_whole
 from ..base.lesson import PROFILES
-from ..base.paths import lessons_folder
+from ..base.paths import BESIDE
 from ..data.entries import DATASETS
 
 #: What each lesson's first code cell, tagged ``parameters``, defines.
@@ -63,6 +63,24 @@ class LessonRun:
     @property
     def passed(self) -> bool:
         return not self.error
+
+
+def lessons_folder() -> Path:
+    """The ``notebooks`` folder beside the package, or else in the working directory.
+
+    Raises
+    ------
+    CourseError
+        Where there is neither: the package was installed without its repository.
+    """
+    candidates = [BESIDE / "notebooks", Path.cwd() / "notebooks"]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise CourseError(
+        f"No lessons found: neither {candidates[0]} nor {candidates[1]} is a folder. The lessons "
+        "are in the course's repository; go to your copy of it and try again."
+    )
 
 
 def find_lessons(wanted=(), folder: Path | None = None) -> list[Lesson]:

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from .errors import CourseError
 
@@ -24,16 +24,22 @@ _TAKEN: dict[Any, Any] = {int: Integral, float: Real, Path: PathLike, Sequence: 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "True or False", " |": " or"}
 _WORDS |= {"collections.abc.": "", "pathlib.": "", "Sequence": "list", "Mapping": "dict"}
 _NAMES = {str, int, type(None), tuple[str, ...]}
+_PACKAGE = __name__.partition(".")[0]
 _hints = functools.cache(get_type_hints)
+T = TypeVar("T")
 
 
 class ArgumentError(CourseError, TypeError, ValueError):
     """An argument that is of the wrong kind, or a number that cannot be."""
 
 
-def checked(thing: Any) -> Any:
-    """Return a function that checks its arguments first; what is no function, as it is."""
-    if not inspect.isfunction(thing):
+def checked(thing: T) -> T:
+    """Return a function that checks its arguments first; what is no function, as it is.
+
+    Public functions are wrapped as they are loaded. Those that other modules call too, with values
+    that have bounds, carry it themselves.
+    """
+    if not inspect.isfunction(thing) or thing.__module__ == _PACKAGE:
         return thing
 
     @functools.wraps(thing)
@@ -42,8 +48,8 @@ def checked(thing: Any) -> Any:
         check_kinds(thing, dict(zip(names, values, strict=False)) | options)
         return thing(*values, **options)
 
-    call.__module__ = __name__.partition(".")[0]  # where pickle finds it
-    return call
+    call.__module__ = _PACKAGE  # where pickle finds it
+    return cast(T, call)
 
 
 def check_kinds(function: Any, given: Mapping[str, Any], called: str = "") -> None:

@@ -1,18 +1,17 @@
-"""Where things lie: the checkout, the folder of the data, the lessons, the real photographs."""
+"""Where things lie: the checkout, the folder of the data, the results, the real photographs."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from .errors import CourseError
-
-_BESIDE = Path(__file__).resolve().parents[2]  # the folder that holds the package
+BESIDE = Path(__file__).resolve().parents[2]
+"""The folder that holds the package."""
 
 
 def checkout() -> Path | None:
     """Return the root of the course's repository, or None where only the package is installed."""
-    return _BESIDE if (_BESIDE / "pyproject.toml").is_file() else None
+    return BESIDE if (BESIDE / "pyproject.toml").is_file() else None
 
 
 def user_path(path: str | os.PathLike) -> Path:
@@ -36,8 +35,7 @@ def data_root() -> Path:
     Path
         It need not exist yet.
     """
-    named = os.environ.get("TLCOURSE_DATA")
-    if named:
+    if named := os.environ.get("TLCOURSE_DATA"):
         return user_path(named)
     return (checkout() or Path.cwd()) / "data"
 
@@ -49,28 +47,10 @@ def cache_root() -> Path:
 
 def shared_root() -> Path:
     """Where the real photographs lie: ``TLCOURSE_SHARED``, else beside the checkout."""
-    return user_path(os.environ.get("TLCOURSE_SHARED", _BESIDE.parent / "shared" / "datasets"))
+    return user_path(os.environ.get("TLCOURSE_SHARED", BESIDE.parent / "shared" / "datasets"))
 
 
 def results_folder() -> Path:
     """Return the folder of the measured results: the committed ones, else those of the data."""
-    committed = _BESIDE / "data" / "results"
+    committed = BESIDE / "data" / "results"
     return committed if committed.is_dir() else data_root() / "results"
-
-
-def lessons_folder() -> Path:
-    """The ``notebooks`` folder beside the package, or else in the working directory.
-
-    Raises
-    ------
-    CourseError
-        Where there is neither: the package was installed without its repository.
-    """
-    candidates = [_BESIDE / "notebooks", Path.cwd() / "notebooks"]
-    for folder in candidates:
-        if folder.is_dir():
-            return folder
-    raise CourseError(
-        f"No lessons found: neither {candidates[0]} nor {candidates[1]} is a folder. The lessons "
-        "are in the course's repository; go to your copy of it and try again."
-    )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base.kinds import check_kinds
+from ..base.kinds import check_kinds, checked
 from ..base.paths import data_root, user_path
 from . import folders, handed, splits
 from .entries import DATASETS
@@ -19,6 +19,7 @@ from .sets import DatasetError, ImageSplits
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
 
 
+@checked
 def load_dataset(
     name_or_path: Any,
     *,
@@ -66,11 +67,9 @@ def load_dataset(
             f"load_dataset has no option {', '.join(sorted(unknown))}; those of a folder are "
             f"{', '.join(sorted(_OPTIONS))}"
         )
+    for function in (folders.load_folder, folders.divide_records):
+        check_kinds(function, options, "load_dataset")
     amounts = (train_per_class, validation_per_class, test_per_class)
-    names = ("train_per_class", "validation_per_class", "test_per_class")
-    check_kinds(folders.load_folder, options, "load_dataset")
-    given = options | dict(zip(names, amounts, strict=True))
-    check_kinds(folders.divide_records, given, "load_dataset")
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)
     root = user_path(root) if root is not None else data_root()

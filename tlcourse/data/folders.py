@@ -5,7 +5,6 @@ Nothing is moved, changed or deleted. A picture that cannot be used is left out 
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.paths import shown
+from ..base.warn import warn
 from . import splits
 from .labels import label_records
 from .layout import SPLITS, scan
@@ -271,4 +271,4 @@ def _warn(records: Records, most: int = 20) -> None:
         lines.append(f"  ... and {len(problems) - most} more, see the problems of the data set")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     text = f"{shown(records.folder)}: {count}; the files are left as they are\n" + "\n".join(lines)
-    warnings.warn(text, BadFilesWarning, stacklevel=5)
+    warn(text, BadFilesWarning)

@@ -32,7 +32,9 @@ def grid() -> list[Run]:
     halves = ("finetune_head_not_first", "finetune_batch_norm_adapts")
     care = ("finetune_discriminative", "gradual_unfreezing", "finetune_augmented")
     others = ("squeezenet1_1", "efficientnet_lite1", "efficientnet_lite2")
-    largest = ((("cats_dogs", "blood_cells", "solar_cells"), 200), (("ants_bees",), 50))
+    photographs = [
+        (tuple(name for name in names if name in PHOTOGRAPHS), number) for names, number in larger
+    ]
     few, full = (10,), (FULL_SIZE,)
     pieces = [
         # Few pictures: trained with care, frozen, cut at every depth; photographs at full size.
@@ -72,7 +74,6 @@ def grid() -> list[Run]:
         (("pets",), ("last_1", "last_2", "last_5"), (200,), three),
         (("pets",), ("reinit_1", "reinit_2", "reinit_3"), (10, 50), three),
         (("pets", "cats_dogs"), care, few, three),
-        (("cats_dogs", "ants_bees"), ("finetune_all",), few, two, full),
         (("digits",), ("scratch", "random_frozen"), (10, 50), three),
         (drawn, ("extended_updated",), few, three),
         (("pets",), (*sound, "scratch"), (1000,), two),
@@ -83,12 +84,11 @@ def grid() -> list[Run]:
         (("blood_cells",), ("linear_probe",), (200,), three, full, others),
         (("pets", "cats_dogs"), ("finetune_all",), (50, 200), two, (96,), others),
         (("cats_dogs",), ("scratch",), (200,), three),
-        (("cats_dogs",), ("last_3",), (200,), two, full),
         *((names, sound, (number,), five) for names, number in larger),
         (every, (*sound, "cut_stage5"), (5, 20, 50), three),
         # Photographs at the size that the network was trained at.
         (PHOTOGRAPHS, (*sound, "cut_stage5"), few, three, full),
-        *((photographs, (*sound, "cut_stage5"), (n,), three, full) for photographs, n in largest),
+        *((names, (*sound, "cut_stage5"), (n,), three, full) for names, n in photographs),
         # Five seeds of these too.
         (every, ("linear_probe", "finetune_all"), (5, 20, 50), five),
         (every, ("finetune_naive", "hidden_2"), few, five),

@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from ..base.errors import TrainingError
 from ..base.files import write_whole
+from ..base.kinds import checked
 from ..base.process import give_back_freed_memory, keep_freed_memory, pick_device, threads_for
 from ..base.progress import progress_bar
 from ..data.handed import splits_only
@@ -90,6 +91,7 @@ class History:
         write_whole(path, text.getvalue())
 
 
+@checked
 def fit(
     model: TransferModel,
     data: ImageSplits,
