@@ -28,12 +28,9 @@ def shown(path: str | os.PathLike) -> str:
 
 
 def data_root() -> Path:
-    """Return the folder of the data: ``TLCOURSE_DATA``, else ``data`` in the checkout, else here.
+    """Return the folder of the data, there or not: ``TLCOURSE_DATA``, else ``data`` beside the code.
 
-    Returns
-    -------
-    Path
-        It need not exist yet.
+    Without a checkout it is ``data`` in the working directory.
     """
     if named := os.environ.get("TLCOURSE_DATA"):
         return user_path(named)
