@@ -28,7 +28,7 @@ def shown(path: str | os.PathLike) -> str:
 
 
 def data_root() -> Path:
-    """Return the folder of the data, there or not: ``TLCOURSE_DATA``, else ``data`` beside the code.
+    """Return the folder of the data, there or not: ``TLCOURSE_DATA``, else the checkout's ``data``.
 
     Without a checkout it is ``data`` in the working directory.
     """
