@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def browser_runtime():
         return runtime_files()
     except ExportError as error:
         pytest.skip(f"no runtime for the browser: {error}")
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """No way out of this machine: every address is asked of a proxy that is not there."""
+    # Port 9 of this machine is closed: as quick a "no" as a machine without a network gives.
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    # urllib keeps the proxies of its first call for as long as the process lives.
+    monkeypatch.setattr(urllib.request, "_opener", None)
 
 
 @pytest.fixture(scope="session")

@@ -158,7 +158,21 @@ def test_the_camera_is_answered_until_it_is_turned_off(chromium, exported):
     page.locator(".view.live").wait_for(timeout=60_000)
     assert page.locator(".verdict").inner_text() in CLASSES
     assert page.locator(".view video").is_visible()
+    # It is turned off while a shot is being looked at: that answer comes too late to be shown.
+    page.evaluate(
+        "() => { const {engine} = window.exported, look = engine.look.bind(engine);"
+        "engine.asked = engine.answered = 0;"
+        "engine.look = async (blob) => { engine.asked += 1; const seen = await look(blob);"
+        "await new Promise((done) => setTimeout(done, 1000)); engine.answered += 1; return seen; } }"
+    )
+    page.wait_for_function("() => window.exported.engine.asked > window.exported.engine.answered")
     camera.click()
+    page.wait_for_function(
+        "() => window.exported.engine.asked && "
+        "window.exported.engine.asked === window.exported.engine.answered"
+    )
+    page.wait_for_timeout(100)
     page.locator(".view.empty").wait_for()
+    assert page.locator(".view.live").count() == 0
     assert not page.evaluate("window.exported.camera.on")
     browser.close()

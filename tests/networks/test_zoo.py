@@ -72,10 +72,9 @@ def test_squeezenet_has_no_batch_norm_and_a_stage_for_each_fire_module(squeezene
     assert tl.count_parameters(squeezenet).total == 1_235_496
 
 
+@pytest.mark.usefixtures("no_network")
 def test_squeezenet_trains_in_the_lines_of_lesson_02_without_a_download(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
     backbone = tl.load_backbone("squeezenet1_1")
     sizes = {"train_per_class": 10, "validation_per_class": 5, "test_per_class": 10}
     pets = tl.load_dataset("pets", **sizes, seed=0, size=96)

@@ -35,7 +35,7 @@ from ..training.evaluate import evaluate
 from .data import Pictures, Run, SweepError, swept
 
 PILOT_SEED = 0
-RATES = tuple(float(f"{digit}e{power}") for power in range(-6, 1) for digit in (1, 3))
+RATES = tuple(float(f"{digit}e{power}") for power in range(-8, 2) for digit in (1, 3))
 """The learning rates that can be tried, in steps of about three."""
 
 

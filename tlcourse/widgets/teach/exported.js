@@ -119,7 +119,9 @@ export class Exported {
       const { stream } = this.camera;
       while (this.camera.on && this.camera.stream === stream) {
         const shot = document.hidden ? null : await this.camera.shot();
-        if (shot) this.show(await this.engine.look(shot.blob), true);
+        const seen = shot && await this.engine.look(shot.blob);
+        // The answer to the last shot may come after the camera was turned off.
+        if (seen && this.camera.stream === stream) this.show(seen, true);
         await new Promise((done) => setTimeout(done, shot ? 20 : 250));
       }
     });
