@@ -163,7 +163,8 @@ def test_the_camera_is_answered_until_it_is_turned_off(chromium, exported):
         "() => { const {engine} = window.exported, look = engine.look.bind(engine);"
         "engine.asked = engine.answered = 0;"
         "engine.look = async (blob) => { engine.asked += 1; const seen = await look(blob);"
-        "await new Promise((done) => setTimeout(done, 1000)); engine.answered += 1; return seen; } }"
+        "await new Promise((done) => setTimeout(done, 1000));"
+        "engine.answered += 1; return seen; } }"
     )
     page.wait_for_function("() => window.exported.engine.asked > window.exported.engine.answered")
     camera.click()

@@ -94,6 +94,7 @@ def _recall(answer: Any) -> str | None:
                 "You divided by the number of all pictures; divide by those of the class.",
             ),
             (lambda c: 1 - c.diagonal() / c.sum(1), "That is the share that was named wrongly."),
+            (lambda c: (c.diagonal() / c.sum(1)).round(2), "Return the shares without rounding."),
         ],
         say="For a class with 8 of 10 pictures named rightly, the share should be 0.8.",
     )
@@ -117,7 +118,8 @@ def share_right(confusion):
 """,
     explanation=(
         "The diagonal counts the pictures whose name is the true one. `sum(1)` runs along a row, "
-        "so it gives the number of pictures of each true class, and NumPy divides class by class."
+        "so it gives the number of pictures of each true class, and NumPy divides class by class. "
+        "In the stored run Tigger is hardest: 24 of 30, or 0.8."
     ),
     names=("share_right",),
     check=_recall,

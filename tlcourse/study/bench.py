@@ -35,8 +35,8 @@ from ..training.evaluate import evaluate
 from .data import Pictures, Run, SweepError, swept
 
 PILOT_SEED = 0
-RATES = tuple(float(f"{digit}e{power}") for power in range(-8, 2) for digit in (1, 3))
-"""The learning rates that can be tried, in steps of about three."""
+RATES = tuple(float(f"{digit}e{power}") for power in range(-12, 2) for digit in (1, 3))
+"""The learning rates that can be tried, in steps of about three; at the lowest no weight moves."""
 
 
 def first_rate(strategy: Strategy) -> float:
