@@ -170,8 +170,9 @@ def earliest_cut(accuracies, errors):
 q3 = single_choice(
     title="What was in the way?",
     question="Suppose the last two stages are trained on digits from pretrained and from random "
-    "weights, on the same frozen stages below, with the same rate and epochs, and random weights "
-    "are ahead with every one of five seeds. What does that show? Set `answer` to a letter.",
+    "weights, on the same frozen stages below, with the same rate, epochs and batch norm, and "
+    "random weights are ahead with every one of five seeds. What does that show? Set `answer` to "
+    "a letter.",
     options=[
         (
             "pretraining is worth nothing on digits",
