@@ -181,7 +181,8 @@ def test_the_table_of_the_course_can_be_read(repository):
     path = repository / "data" / "results" / "sweep.csv"
     rows = load_results(path)
     assert results.results_file() == path
-    keys = [tuple(r[name] for name in results.RUN) for r in rows]
+    run = ("dataset", "strategy", "train_per_class", "seed", "backbone", "size")
+    keys = [tuple(r[name] for name in run) for r in rows]
     assert len(set(keys)) == len(keys)
     for r in rows:
         assert 0 <= r["test_accuracy"] <= 1 and r["test_pictures"] > 100 and r["seconds"] > 0

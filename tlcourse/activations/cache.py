@@ -141,7 +141,8 @@ def cache_activations(
                 )
             warn_of_old(store.directory)
             in_use = {rows.directory for rows in live} | {store.directory}
-            make_room(root, len(share) * build.row_bytes(), in_use)
+            numbers = len(share) * int(np.prod(probe.rows.shape[1:]))
+            make_room(root, numbers * store.dtype.itemsize, in_use)
             store.write_manifest(meaning, _versions())
             build.compute(share, progress)
         elif build.shards:

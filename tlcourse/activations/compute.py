@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -117,12 +116,14 @@ class Build:
             pictures=len(todo), device=self.device, half=self.half,
         )  # fmt: skip
         writer = _ShardWriter(self.store, len(todo))
+        size = engines.batch_size_for(self.preprocess.size, self.device)
+        rows = engines.in_order(self._work, _chunks(todo, size), self._engine, self.device)
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
-        with bar, writer, closing(self._rows(todo)) as computed:
-            for chunk, digests, rows in computed:
+        with bar, writer, closing(rows) as computed:
+            for chunk, digests, values in computed:
                 named = self._named(chunk)
                 self._note([i for i, _ in named], digests)
-                for (_, view), digest, row in zip(named, digests, rows, strict=True):
+                for (_, view), digest, row in zip(named, digests, values, strict=True):
                     self.computed += writer.append(row_key(digest, view), row)
                 bar.update(len(chunk))
                 check_time()
@@ -131,24 +132,6 @@ class Build:
         """Picture and view of numbers in `todo`."""
         pairs = (divmod(int(number), len(self.views)) for number in chunk)
         return [(i, self.views[view]) for i, view in pairs]
-
-    def _rows(self, todo: np.ndarray) -> Generator[tuple[np.ndarray, list[str], np.ndarray]]:
-        """Decode and compute in threads, a bounded number of batches ahead, in order."""
-        size = engines.batch_size_for(self.preprocess.size, self.device)
-        workers = engines.worker_count(self.device)
-        threads = torch.get_num_threads()
-        pool = ThreadPoolExecutor(workers, initializer=self._engine.start_thread)
-        try:
-            ahead: deque = deque()
-            for chunk in _chunks(todo, size):
-                ahead.append(pool.submit(self._work, chunk))
-                if len(ahead) > 2 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)
 
     def _work(self, chunk: np.ndarray) -> tuple[np.ndarray, list[str], np.ndarray]:
         digests, pixels = self._load(chunk)
@@ -168,10 +151,6 @@ class Build:
                 digests.append(digest)
                 pixels.append(self.preprocess.pixels(shown))
         return digests, np.stack(pixels)
-
-    def row_bytes(self) -> int:
-        """What a row takes on disk."""
-        return int(np.prod(self.store.probe.shape[1:])) * self.store.dtype.itemsize
 
 
 class _ShardWriter:

@@ -26,7 +26,9 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -193,6 +195,23 @@ def batch_size_for(size: int, device="cpu") -> int:
     if torch.device(device).type != "cpu":
         return 64
     return int(np.clip(8 * (224 / size) ** 2, 1, 32))
+
+
+def in_order(work: Callable, chunks: Iterable, engine, device="cpu") -> Generator:
+    """Yield `work(chunk)` in order, from threads a bounded number of chunks ahead."""
+    workers, threads = worker_count(device), torch.get_num_threads()
+    pool = ThreadPoolExecutor(workers, initializer=engine.start_thread)
+    try:
+        ahead: deque = deque()
+        for chunk in chunks:
+            ahead.append(pool.submit(work, chunk))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
 
 
 def open_engine(

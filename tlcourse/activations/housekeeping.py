@@ -16,7 +16,6 @@ from ..base.warn import warn
 from ..data.find import is_clutter
 from .files import FILE_NAME, FOLDER_NAME, LAST_USED, OLD_ENDING, own_files, writers
 from .shards import ENDING, CacheError, Shard
-from .store import read_manifest
 
 LIMIT_GB = 10.0
 """Size that the caches are kept below, unless the environment variable TLCOURSE_CACHE_GB says."""
@@ -30,9 +29,6 @@ class CacheEntry:
     Attributes
     ----------
     directory : Path
-    meaning : dict
-        What the rows depend on; {} where the manifest is missing or damaged (it is written again
-        when the activations are next computed).
     rows : int
         How many there are, in the shards that can be read.
     nbytes : int
@@ -46,7 +42,6 @@ class CacheEntry:
     """
 
     directory: Path
-    meaning: dict
     rows: int
     nbytes: int
     last_used: float
@@ -189,9 +184,8 @@ def _entry(directory: Path) -> CacheEntry:
             rows += Shard(path).shape[0]
     stamp = directory / LAST_USED
     used = (stamp if stamp.exists() else directory).stat().st_mtime
-    meaning = read_manifest(directory).get("rows", {})
     notes = (OLD_NOTE,) if _is_old(directory) else ()
-    return CacheEntry(directory, meaning, rows, _nbytes(directory), used, notes=notes)
+    return CacheEntry(directory, rows, _nbytes(directory), used, notes=notes)
 
 
 def _size(nbytes: float) -> str:

@@ -104,16 +104,15 @@ class Advice:
         less than 1.5 standard errors from `SIMILAR`. Resamples alone can look surer than they are:
         those of few pictures are skewed, because each is made from the same few mistakes.
         """
+        near = abs(self.similarity - SIMILAR) < _NEAR * self.similarity_error
         close = LARGE / _UNSURE < self.per_class < LARGE * _UNSURE
-        checks = {"size": close, "similarity": self.certainty < _CERTAIN or self._near_similar()}
+        checks = {"size": close, "similarity": self.certainty < _CERTAIN or near}
         return tuple(name for name, unsure in checks.items() if unsure)
-
-    def _near_similar(self) -> bool:
-        return abs(self.similarity - SIMILAR) < _NEAR * self.similarity_error
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name or 'These pictures'}: {self._size()}, {self._similarity()}.",
+            f"{self.name or 'These pictures'}: {self.classes} classes of at least {self.per_class} "
+            f"different training pictures, {self._similarity()}.",
             f"Case: {self.case}.{self._borders()}",
             f"Try first: {self.strategy}. " + " ".join(self.reasons),
             *(f"  {option}" for option in self.options),
@@ -121,9 +120,6 @@ class Advice:
         return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
     __repr__ = __str__
-
-    def _size(self) -> str:
-        return f"{self.classes} classes of at least {self.per_class} different training pictures"
 
     def _similarity(self) -> str:
         return (

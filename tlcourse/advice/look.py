@@ -78,7 +78,6 @@ class Findings:
 def look(
     images: ImageSet,
     *,
-    backbone: str = "efficientnet_lite0",
     size: int | None = None,
     device: str = "auto",
     seed: int = 0,
@@ -103,7 +102,7 @@ def look(
     ProbeError
         Where a class has too few different pictures to leave some out.
     """
-    network = load_backbone(backbone)
+    network = load_backbone()
     cached = cache_activations(network, images, size=size, device=device, progress=progress)
     rows = cached.numpy().astype(np.float64)
     hashes = np.stack([perceptual_hash(images.image(i, at_least=32)) for i in range(len(images))])

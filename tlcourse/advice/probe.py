@@ -191,11 +191,6 @@ def named_right(
     return right / repeats
 
 
-def probed_stages(network: StagedNetwork) -> tuple[str, ...]:
-    """Where a pretrained network is probed: in its last two thirds."""
-    return network.stage_names[len(network.stages) // 3 :]
-
-
 def random_stages(network: StagedNetwork) -> tuple[str, ...]:
     """Where the same network with random weights is: its best stage is hard to tell in advance."""
     last = len(network.stages) - 1
@@ -222,13 +217,13 @@ def measure(
             "Add pictures; until then, start with linear_probe"
         )
     pretrained, plain = load_backbone(), load_backbone(weights=None)
-    plan = [(pretrained, stage) for stage in probed_stages(pretrained)]
+    stages = pretrained.stage_names  # a pretrained one is probed in its last two thirds
+    plan = [(pretrained, stage) for stage in stages[len(stages) // 3 :]]
     plan += [(plain, stage) for stage in random_stages(plain)]
     images = remembered(images, most_pixels=_KEPT_PIXELS)
     size = pretrained.spec.preprocess.nearest(min(images.image_size or MOST_PIXELS, MOST_PIXELS))
     probes, few, recognised = [], [], 0.0
     parts = _parts(images.labels, seed)
-    stages = pretrained.stage_names
     last = stages[-1]
     for network, stage in progress_bar(plan, what="probing", unit="stage", enabled=progress):
         check_time()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 from ..base.paths import user_path
@@ -16,11 +17,11 @@ def _page_arguments(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
 
 
-def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    _page_arguments(parser, 8866)
-
-
-@command("demo", "one page for the front of a classroom, on this machine only", _demo_arguments)
+@command(
+    "demo",
+    "one page for the front of a classroom, on this machine only",
+    partial(_page_arguments, port=8866),
+)
 def demo(chosen: argparse.Namespace) -> int:
     from .demo import serve_classroom
 

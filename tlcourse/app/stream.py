@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -101,20 +100,9 @@ def predict_files(
         yield from ((path, predictor.pixels(path)) for path in paths)
         return
     predictor.open(first, len(paths))
-    workers = engines.worker_count(predictor.device)
     batch = engines.batch_size_for(predictor.preprocess.size, predictor.device)
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=predictor.start_thread)
-    try:
-        ahead: deque = deque()
-        for start in range(0, len(paths), batch):
-            chunk = paths[start : start + batch]
-            ahead.append((chunk, pool.submit(predictor, chunk)))
-            if len(ahead) > 2 * workers:
-                done, answers = ahead.popleft()
-                yield from zip(done, answers.result(), strict=True)
-        for done, answers in ahead:
-            yield from zip(done, answers.result(), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+    chunks = (paths[start : start + batch] for start in range(0, len(paths), batch))
+    answered = engines.in_order(lambda c: (c, predictor(c)), chunks, predictor, predictor.device)
+    with closing(answered):
+        for done, answers in answered:
+            yield from zip(done, answers, strict=True)

@@ -156,10 +156,6 @@ def _divide_solar_cells(
     return replace(everything.divided("solar_cells", parts), notes=(note,))
 
 
-def _no_solar_cells(root: Path) -> str:
-    return "" if find_spec("elpv_dataset") else _SOLAR_CELLS
-
-
 def _fetched(name: str) -> dict:
     """How a data set is opened that is downloaded on first use."""
 
@@ -222,7 +218,7 @@ DATASETS: dict[str, DataSet] = {
     "solar_cells": DataSet(
         "solar cells",
         draw=_divide_solar_cells,
-        absent=_no_solar_cells,
+        absent=lambda root: "" if find_spec("elpv_dataset") else _SOLAR_CELLS,
         measured=Measured(96, 20, 150),
     ),
     "oxford_pets": DataSet("cats and dogs of 37 breeds", **_fetched("oxford_pets")),

@@ -10,12 +10,13 @@ import io
 import os
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError, features
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
 from ..base.errors import CourseError
 from ..base.paths import shown, user_path
@@ -194,18 +195,6 @@ def _open(data: bytes, path: Path) -> ImageFile.ImageFile:
     return image
 
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by its EXIF orientation."""
-
-
 def upright_rgb(image: Image.Image) -> Image.Image:
     """Turn a picture as its camera says, and convert any mode of Pillow to RGB.
 
@@ -216,19 +205,14 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 def _upright_rgb(image: Image.Image) -> tuple[Image.Image, Range | None]:
     used = None
+    # Pillow turns round greys of 8 bits and fewer where the file says that white is 0.
+    white_is_zero = getattr(image, "tag_v2", {}).get(262) == 0
+    with suppress(Exception):  # damaged metadata, of any kind: the pixels are sound
+        image = ImageOps.exif_transpose(image)
+    plain = image
     if image.mode[0] in "IF":  # "I;16", "I;16B", "I", "F": one channel, wider than a byte
         pixels, used = to_bytes(np.asarray(image), whole=image.mode != "F")
-        # Pillow turns round greys of 8 bits and fewer where the file says that white is 0.
-        white_is_zero = getattr(image, "tag_v2", {}).get(262) == 0
         plain = Image.fromarray(255 - pixels if white_is_zero else pixels)
-    else:
-        plain = image
-    try:
-        turn = _TURNS.get(image.getexif().get(0x0112, 1))
-    except Exception:  # damaged metadata, of any kind: the pixels are sound
-        turn = None
-    if turn is not None:
-        plain = plain.transpose(turn)
     if plain.has_transparency_data:
         plain = plain.convert("RGBA")
         plain = Image.alpha_composite(Image.new("RGBA", plain.size, "white"), plain)

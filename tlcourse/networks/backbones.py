@@ -211,8 +211,6 @@ class BackboneSpec:
     ----------
     name, architecture
         The course's name, and the name in the library it comes from.
-    library
-        "timm" or "torchvision": where its layers come from.
     origin
         Where the weights come from: an address, or the name of a package that holds them; "" where
         none are published.
@@ -236,7 +234,6 @@ class BackboneSpec:
 
     name: str
     architecture: str
-    library: str
     origin: str
     licence: str
     sha256: str

@@ -137,7 +137,6 @@ def _timm_spec(name: str, architecture: str) -> BackboneSpec:
     return BackboneSpec(
         name=name,
         architecture=architecture,
-        library="timm",
         origin=f"https://huggingface.co/{repository}/resolve/main/{stored}" if repository else "",
         licence=f"{about.get('license') or 'not said'} (of the weights, as timm records it)",
         sha256="",
@@ -249,7 +248,6 @@ def torchvision_entry(
     return BackboneSpec(
         name=name,
         architecture=architecture,
-        library="torchvision",
         origin=weights.url,
         licence="BSD-3-Clause (code; trained on ImageNet, research terms)",
         sha256="".join(re.findall(r"-([0-9a-f]{8,})\.pth$", weights.url)),

@@ -28,7 +28,6 @@ def _lite(name: str, size: int, crop: float, sha256: str) -> BackboneSpec:
     return BackboneSpec(
         name=name,
         architecture=f"tf_{name}",
-        library="timm",
         origin=f"{dashed}-pytorch-model",
         licence="Apache-2.0 (code and weights; trained on ImageNet, research terms)",
         sha256=sha256,
@@ -69,7 +68,6 @@ BACKBONES: dict[str, BackboneSpec] = {
         BackboneSpec(
             name="squeezenet1_1",
             architecture="squeezenet1_1",
-            library="torchvision",
             origin="ndf",
             licence="MIT (of the package; trained on ImageNet, research terms)",
             sha256="f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",

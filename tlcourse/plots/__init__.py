@@ -14,33 +14,3 @@ from .results import depth_curves, heat_map, trade_offs
 from .style import PALETTE, PlotError, in_style, png, show, thumbnail
 from .training import confusion_matrix, history_curves, reliability_diagram, spread
 from .wall import mean_places, wall_page
-
-__all__ = [
-    "PALETTE",
-    "STATES",
-    "PlotError",
-    "advice_evidence",
-    "case_map",
-    "confusion_matrix",
-    "depth_curves",
-    "filters",
-    "heat_map",
-    "history_curves",
-    "in_style",
-    "mean_places",
-    "mistaken",
-    "mistakes",
-    "network_diagram",
-    "overlay",
-    "parameter_bars",
-    "picture_grid",
-    "png",
-    "poster",
-    "reliability_diagram",
-    "show",
-    "spread",
-    "thumbnail",
-    "top5",
-    "trade_offs",
-    "wall_page",
-]

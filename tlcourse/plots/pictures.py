@@ -53,7 +53,7 @@ def picture_grid(
     return figure
 
 
-def overlay(image, places, most: float | None = None) -> np.ndarray:
+def overlay(image, places) -> np.ndarray:
     """Lay a class activation map over its picture, which becomes grey.
 
     Red places speak for the class, blue ones against it; the stronger, the less grey.
@@ -64,9 +64,6 @@ def overlay(image, places, most: float | None = None) -> np.ndarray:
         The square that the network sees.
     places : np.ndarray
         (h, w), as `tlcourse.class_activation_map` returns it.
-    most : float, optional
-        The value that has the full colour, so that several maps can be compared; the largest if
-        not given.
 
     Returns
     -------
@@ -74,7 +71,7 @@ def overlay(image, places, most: float | None = None) -> np.ndarray:
         uint8 (H, W, 3)
     """
     grey = Image.fromarray(thumbnail(image, 240)).convert("L")
-    most = float(np.abs(places).max() if most is None else most) or 1.0
+    most = float(np.abs(places).max()) or 1.0
     small = Image.fromarray(np.asarray(places, np.float32) / most)
     smooth = np.asarray(small.resize(grey.size, Image.Resampling.BICUBIC))[..., None]
     strength = 0.7 * np.clip(np.abs(smooth), 0, 1)
@@ -126,7 +123,7 @@ def mistakes(evaluation, images, limit: int = 12) -> Figure:
 
 
 @in_style
-def top5(image, names: Sequence[str], probabilities, count: int = 5) -> Figure:
+def top5(image, names: Sequence[str], probabilities) -> Figure:
     """Draw a picture beside the classes that the network finds most probable.
 
     Parameters
@@ -136,8 +133,6 @@ def top5(image, names: Sequence[str], probabilities, count: int = 5) -> Figure:
         C class names.
     probabilities : array or tensor
         (C,), in [0, 1].
-    count : int
-        Classes to draw.
     """
     values = np.asarray(
         probabilities.detach().cpu() if hasattr(probabilities, "detach") else probabilities
@@ -146,7 +141,7 @@ def top5(image, names: Sequence[str], probabilities, count: int = 5) -> Figure:
         raise PlotError(f"{len(names)} names need as many probabilities, not {values.shape}")
     if not (values >= 0).all() or values.max() > 1.001:
         raise PlotError("these are no probabilities: apply softmax to the logits first")
-    best = np.argsort(-values, kind="stable")[:count]
+    best = np.argsort(-values, kind="stable")[:5]
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     left.imshow(thumbnail(image, 320))

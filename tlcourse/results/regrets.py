@@ -53,11 +53,6 @@ DERIVED: dict[str, Callable] = {
 """Columns that follow from those and from the measured strategies, empty where there are none."""
 
 
-def regrets_file() -> Path:
-    """Where the table lies: beside the measured strategies."""
-    return results_file().with_name("advice.csv")
-
-
 PLACE = ("dataset", "train_per_class", "size")
 """The columns that tell one place, at which rules are judged, from another."""
 
@@ -82,7 +77,7 @@ def read_regrets(path: str | Path | None = None) -> list[dict]:
     ResultsError
         Where there is no table, or it is none.
     """
-    path = Path(path) if path is not None else regrets_file()
+    path = Path(path) if path is not None else results_file().with_name("advice.csv")
     if not path.is_file():
         raise ResultsError(f"there is no {path}; make it with: python benchmarks/advice_regret.py")
     columns = MEASURED | DERIVED

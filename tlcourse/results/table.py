@@ -44,9 +44,6 @@ COLUMNS = {
 }
 """Columns of the table and their types; data/results/README.md says what they mean."""
 
-RUN = ("dataset", "strategy", "train_per_class", "seed", "backbone", "size")
-"""The columns that tell one run from another."""
-
 _HEADER = ",".join(COLUMNS)
 
 # Two names of one strategy; it is measured once.

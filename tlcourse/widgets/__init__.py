@@ -6,5 +6,3 @@ from .decide import Decide
 from .explorer import FreezeExplorer
 from .look_inside import LookInside
 from .teach_here import TeachHere
-
-__all__ = ["CaseMap", "Classroom", "Decide", "FreezeExplorer", "LookInside", "TeachHere"]

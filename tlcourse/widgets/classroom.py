@@ -15,7 +15,6 @@ from ..data.catalog import load_dataset
 from ..data.photo import decode_photo
 from ..data.sets import ImageSet, ImageSplits
 from ..networks import freezing
-from ..networks.backbones import Backbone
 from ..networks.heads import TransferModel
 from ..networks.zoo import load_backbone
 from ..strategies.apply import apply, train
@@ -50,8 +49,6 @@ class Classroom(CourseWidget):
 
     Parameters
     ----------
-    network
-        A name in `tlcourse.BACKBONES`.
     seconds
         How long a run may take, counted from the end of its first epoch.
 
@@ -75,12 +72,12 @@ class Classroom(CourseWidget):
     message = traitlets.Unicode("").tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, network: str = "efficientnet_lite0", seconds: float = 12.0):
-        self._name, self._seconds = network, seconds
+    def __init__(self, seconds: float = 12.0):
+        self._seconds = seconds
         self._trainer = Trainer(self._set_state)
         self._models: dict[int, TransferModel] = {}
         choice: dict = {"set": "pets", "per_class": SIZES[0], "plan": PLANS[0][1]}
-        super().__init__(choice=choice, **_described(network, choice["set"], choice["per_class"]))
+        super().__init__(choice=choice, **_described(choice["set"], choice["per_class"]))
         self._show_shelf()
 
     @traitlets.validate("choice")
@@ -104,7 +101,7 @@ class Classroom(CourseWidget):
         if not old or (old["set"], old["per_class"]) == (new["set"], new["per_class"]):
             return
         with self.hold_sync():
-            for name, value in _described(self._name, new["set"], new["per_class"]).items():
+            for name, value in _described(new["set"], new["per_class"]).items():
                 setattr(self, name, value)
             self._show_shelf()
 
@@ -115,7 +112,7 @@ class Classroom(CourseWidget):
         """Train a new model as chosen, in the background."""
         choice = dict(self.choice)
         title, name, _, options = next(plan for plan in PLANS if plan[1] == choice["plan"])
-        backbone, watching = _backbone(self._name), []
+        backbone, watching = _backbone(), []
 
         def prepare():
             data = _pictures(choice["set"], choice["per_class"])
@@ -192,26 +189,24 @@ class Classroom(CourseWidget):
                 setattr(self, name, value)
 
 
-@cache
-def _backbone(name: str) -> Backbone:
-    return load_backbone(name)
+_backbone = cache(load_backbone)
 
 
 @cache
-def _measured(name: str) -> dict:
+def _measured() -> dict:
     """The network's stages and its speed; measuring them takes seconds, once."""
-    backbone = _backbone(name)
+    backbone = _backbone()
     speed = measure.measure_speed(backbone, PIXELS)
     return measure.count_stages(backbone, PIXELS) | {"speed": speed}
 
 
-def _described(name: str, data: str, per_class: int) -> dict:
+def _described(data: str, per_class: int) -> dict:
     """The state `network` and `plans`, each with what it trains as a choice of the explorer."""
     classes = next(one["classes"] for one in SETS if one["name"] == data)
-    network = _measured(name) | {"classes": classes}
+    network = _measured() | {"classes": classes}
     plans = []
     for title, strategy, term, _ in PLANS:
-        trained = get_strategy(strategy, _backbone(name)).trained_stages(_backbone(name))
+        trained = get_strategy(strategy, _backbone()).trained_stages(_backbone())
         choice = default_choice(network) | {"per_class": per_class, "dataset": data}
         choice["frozen"] = [stage for stage in choice["frozen"] if stage not in trained]
         choice["start"] = "random" if strategy == "scratch" else "pretrained"
