@@ -117,8 +117,9 @@ def _read_eurosat(folder: Path) -> Records:
 def _staged(folder: Path, page: str, inner: str = "") -> Iterator[Path]:
     """Let torchvision download and unpack beside ``folder``, and move it there when complete.
 
-    Where the archive has one folder at its top, `inner` names it. torchvision takes unpacked folders for complete ones even where unpacking was interrupted, so
-    those of an earlier try are deleted; archives are kept, and it checks their MD5.
+    Where the archive has one folder at its top, `inner` names it. torchvision takes unpacked
+    folders for complete ones even where unpacking was interrupted, so those of an earlier try are
+    deleted; archives are kept, and it checks their MD5.
     """
     staging = folder.with_name(f".{folder.name}.part")
     if staging.is_dir():
