@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -134,3 +135,14 @@ def is_running(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+@contextmanager
+def socket_timeout(seconds: float) -> Iterator[None]:
+    """Let downloads inside the block give up where a server is silent for so long."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

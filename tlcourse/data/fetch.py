@@ -8,15 +8,16 @@ their place and moved there when they are complete. Proxies are taken from the e
 import http.client
 import os
 import shutil
-import socket
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ..base.errors import CourseError
+from ..base.files import socket_timeout
 from .find import find_photos
 from .layout import scan
 from .photo_checks import Photo, Records
@@ -50,13 +51,20 @@ def records(name: str, root: str | Path) -> Records:
     DownloadError
         Saying what to do: there is no network, or what came is damaged.
     """
-    folder = Path(root) / name
+    folder, (get, read) = Path(root) / name, _SETS[name]
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _FETCH[name](folder)
-    found = _READ[name](folder)
+        get(folder)
+    found = read(folder)
     found.name = name
     return found
+
+
+def _by_torchvision(kind: str, page: str, folder: Path) -> None:
+    from torchvision import datasets
+
+    with _staged(folder, page) as staging:
+        getattr(datasets, kind)(staging, download=True)
 
 
 def _fetch_ants_bees(folder: Path) -> None:
@@ -80,13 +88,6 @@ def _read_ants_bees(folder: Path) -> Records:
     return found
 
 
-def _fetch_oxford_pets(folder: Path) -> None:
-    from torchvision.datasets import OxfordIIITPet
-
-    with _staged(folder, "https://www.robots.ox.ac.uk/~vgg/data/pets/") as staging:
-        OxfordIIITPet(staging, download=True)
-
-
 def _read_oxford_pets(folder: Path) -> Records:
     base = folder / "oxford-iiit-pet"
     photos = []
@@ -100,13 +101,6 @@ def _read_oxford_pets(folder: Path) -> Records:
         for name in (line.split()[0] for line in lines if line.strip()):
             photos.append(Photo(f"images/{name}.jpg", name.rpartition("_")[0], split))
     return Records("", base, photos)
-
-
-def _fetch_eurosat(folder: Path) -> None:
-    from torchvision.datasets import EuroSAT
-
-    with _staged(folder, "https://huggingface.co/datasets/torchgeo/eurosat") as staging:
-        EuroSAT(staging, download=True)
 
 
 def _read_eurosat(folder: Path) -> Records:
@@ -126,10 +120,9 @@ def _staged(folder: Path, page: str, inner: str = "") -> Iterator[Path]:
         for unpacked in [path for path in staging.glob("*/*") if path.is_dir()]:
             shutil.rmtree(unpacked)
     staging.mkdir(exist_ok=True)
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT_S)  # torchvision sets none
     try:
-        yield staging
+        with socket_timeout(TIMEOUT_S):  # torchvision sets none
+            yield staging
     except (OSError, RuntimeError, http.client.HTTPException, tarfile.TarError) as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadError(
@@ -138,17 +131,17 @@ def _staged(folder: Path, page: str, inner: str = "") -> Iterator[Path]:
         ) from error
     except _DAMAGED as error:
         raise DownloadError(f"{staging}: a damaged archive ({error}); delete the folder") from error
-    finally:
-        socket.setdefaulttimeout(before)
     for archive in [path for path in staging.glob("*/*") if path.is_file()]:
         archive.unlink()
     os.replace(staging / inner, folder)
     shutil.rmtree(staging, ignore_errors=True)
 
 
-_FETCH = {
-    "ants_bees": _fetch_ants_bees,
-    "oxford_pets": _fetch_oxford_pets,
-    "eurosat": _fetch_eurosat,
+_OXFORD_PETS = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
+_EUROSAT = "https://huggingface.co/datasets/torchgeo/eurosat"
+_SETS = {
+    "ants_bees": (_fetch_ants_bees, _read_ants_bees),
+    "oxford_pets": (partial(_by_torchvision, "OxfordIIITPet", _OXFORD_PETS), _read_oxford_pets),
+    "eurosat": (partial(_by_torchvision, "EuroSAT", _EUROSAT), _read_eurosat),
 }
-_READ = {"ants_bees": _read_ants_bees, "oxford_pets": _read_oxford_pets, "eurosat": _read_eurosat}
+"""How each is fetched, and read from its folder."""

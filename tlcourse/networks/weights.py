@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 
 from ..base.errors import CourseError
-from ..base.files import sha256_of
+from ..base.files import sha256_of, socket_timeout
 from ..base.paths import data_root
 from .backbones import BackboneSpec
 
@@ -139,7 +136,7 @@ def _download(spec: BackboneSpec, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     print(f"Fetching the weights of {spec.name} into {path.parent}. Licence: {spec.licence}")
     try:
-        with _socket_timeout(DOWNLOAD_TIMEOUT_S):
+        with socket_timeout(DOWNLOAD_TIMEOUT_S):
             torch.hub.download_url_to_file(spec.origin, str(path), hash_prefix=spec.sha256 or None)
     except (OSError, RuntimeError) as error:  # RuntimeError: the hash of what came is wrong
         raise WeightsError(
@@ -147,13 +144,3 @@ def _download(spec: BackboneSpec, path: Path) -> None:
             f"Without a network: use efficientnet_lite0, which needs no download, or "
             f"weights=None for random ones; or fetch that file elsewhere and put it at {path}"
         ) from error
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -1,10 +1,11 @@
 """One run: a learning rate found for every rival, training, and a look at the test pictures.
 
 Every rival gets its own learning rate: with seed 0, rates a factor of three apart are tried until
-the best one, by validation accuracy, is not at an end of those tried, and it is used for all seeds
-of that data set, strategy, number and size of pictures. The length of training is chosen on
-validation pictures too, because `fit` keeps the best epoch. Test pictures are the same for all runs
-on a data set, and are looked at once a run.
+the best one, by validation accuracy, is not at an end of those tried (for a head alone, which is
+cheap: until three on either side are no better), and it is used for all seeds of that data set,
+strategy, number and size of pictures. The length of training is chosen on validation pictures too,
+because `fit` keeps the best epoch. Test pictures are the same for all runs on a data set, and are
+looked at once a run.
 """
 
 from __future__ import annotations
@@ -96,8 +97,11 @@ class Bench:
         return self._row(run, trained, " ".join(f"{lr:g}" for lr in sorted(tried)))
 
     def _best_rate(self, run: Run) -> tuple[Trained, list[float]]:
-        """Try the usual rate and its neighbours, and go on until the best is not at an end."""
-        first = RATES.index(first_rate(get_strategy(run.strategy, self.backbone)))
+        """Try the usual rate and its neighbours, and go on until those beyond are no better."""
+        strategy = get_strategy(run.strategy, self.backbone)
+        first = RATES.index(first_rate(strategy))
+        # A head is cheap, and where it hardly learns its accuracies are jagged: look further.
+        beyond = 3 if strategy.trained == 0 else 1
         scores: dict[int, tuple] = {}
         best = None
         ahead = [first, first - 1, first + 1]
@@ -113,8 +117,9 @@ class Bench:
             if tried is not None and leading == at:
                 best = tried
             if not ahead:
-                beyond = {min(scores): leading - 1, max(scores): leading + 1}
-                ahead = [beyond[leading]] if leading in beyond else []
+                low, high = min(scores), max(scores)
+                ahead = [low - 1] if leading - low < beyond else []
+                ahead += [high + 1] if high - leading < beyond else []
                 ahead = [i for i in ahead if 0 <= i < len(RATES)]
         rates = [RATES[i] for i in scores]
         if best is None:
