@@ -27,7 +27,7 @@ def test_tokens_of_patches_are_shown_as_maps():
 def test_a_network_trained_without_labels_has_no_classes_of_its_own():
     half = (0.5, 0.5, 0.5)
     preprocess = Preprocess(64, 1, "bilinear", half, half)
-    spec = BackboneSpec("own", "own", "own", "", "CC0", "", preprocess, None, classes=())
+    spec = BackboneSpec("own", "own", "", "CC0", "", preprocess, None, classes=())
     backbone = Backbone(spec, {"stem": [nn.Conv2d(3, 4, 3)]}, nn.Identity(), None)
     assert backbone.features(torch.zeros(1, 3, 32, 32)).shape == (1, 4, 30, 30)
     with pytest.raises(ClassifierError, match="tl.replace_head"):

@@ -144,7 +144,7 @@ def test_a_network_from_outside_the_package_is_one_entry(monkeypatch):
 
     half = (0.5, 0.5, 0.5)
     preprocess = Preprocess(64, 1, "bilinear", half, half)
-    mine = BackboneSpec("mine", "mine", "own", "", "CC0", "", preprocess, cut)
+    mine = BackboneSpec("mine", "mine", "", "CC0", "", preprocess, cut)
     monkeypatch.setitem(tl.BACKBONES, "mine", mine)
     sizes = {"train_per_class": 2, "validation_per_class": 2, "test_per_class": 2}
     pets = tl.load_dataset("pets", size=64, **sizes)

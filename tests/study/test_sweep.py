@@ -110,7 +110,10 @@ def test_each_rival_finds_its_rate_once_with_the_pilot_seed(small, counted, tmp_
 
 
 @pytest.mark.parametrize("best", [1e-5, 1e-4, 3e-4, 1e-2, 3e-1])
-def test_rates_are_tried_until_the_best_is_not_at_an_end(backbone, monkeypatch, best):
+@pytest.mark.parametrize(("strategy", "beyond"), [("finetune_all", 1), ("linear_probe", 3)])
+def test_rates_are_tried_until_the_best_is_not_at_an_end(
+    backbone, monkeypatch, best, strategy, beyond
+):
     bench, tried = Bench(backbone), []
 
     def train(run, lr):
@@ -119,9 +122,10 @@ def test_rates_are_tried_until_the_best_is_not_at_an_end(backbone, monkeypatch, 
         return SimpleNamespace(validation_accuracy=-distance, validation_loss=0.0, lr=lr)
 
     monkeypatch.setattr(bench, "_train", train)
-    found, rates = bench._best_rate(Run("digits", "finetune_all", 2, 0, 32))
-    assert found.lr == best and sorted(rates) == sorted(tried)
-    assert min(rates) < best < max(rates) and len(set(tried)) == len(tried)
+    found, rates = bench._best_rate(Run("digits", strategy, 2, 0, 32))
+    assert found.lr == best and sorted(rates) == sorted(tried) and len(set(tried)) == len(tried)
+    places = [RATES.index(rate) - RATES.index(best) for rate in rates]
+    assert min(places) <= -beyond and max(places) >= beyond
 
 
 def test_rates_that_break_training_are_passed_over(backbone, monkeypatch):

@@ -30,7 +30,7 @@ def make_tiny_backbone(names=("stem", "stage1"), seed=0):
             stages[name] = [conv, nn.BatchNorm2d(out), nn.ReLU()]
             channels = out
         preprocess = Preprocess(32, 1, "bilinear", half, half)
-        spec = BackboneSpec("tiny", "tiny", "none", "a test", "none", "", preprocess, None)
+        spec = BackboneSpec("tiny", "tiny", "a test", "none", "", preprocess, None)
         classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 1000))
         return Backbone(spec, stages, classifier, None).eval()
 
