@@ -49,7 +49,7 @@ def grid() -> list[Run]:
         (("pets",), ("finetune_all",), few, three, (None,), others),
         (("cats_dogs",), ("finetune_all",), few, three, full, (DEFAULT_BACKBONE, *others)),
         # More pictures, and from scratch.
-        (("digits",), ("scratch",), (100,), three),
+        (("digits",), ("scratch",), (100,), five),
         *((names, frozen, (number,), five) for names, number in larger),
         *((names, sound, (number,), five) for names, number in larger),
         (("pets",), ("last_1", "last_2", "last_5"), few, five),
@@ -61,15 +61,15 @@ def grid() -> list[Run]:
         (("pets", "cats_dogs"), (*halves, *care), few, five),
         (drawn, ("hidden_1", "hidden_3", "extended_frozen"), few, five),
         ((*drawn, "ants_bees"), random_cuts, few, three),
-        (("pets",), ("scratch",), (10, 200), three),
-        (("blood_cells",), ("scratch",), (200,), three),
+        (("pets",), ("scratch",), (10, 200), five),
+        (("blood_cells",), ("scratch",), (200,), five),
         *((names, ("finetune_naive",), (number,), five) for names, number in larger),
         (every, ("linear_probe", "finetune_all"), (5, 20, 50), five),
         (every, ("last_3", "cut_stage5"), (5, 20, 50), five),
         (("pets",), ("random_frozen", "last_1", "last_2", "last_5"), (50,), three),
         (("pets",), ("last_1", "last_2", "last_5"), (200,), three),
         (("pets",), ("reinit_1", "reinit_2", "reinit_3"), (10, 50), five),
-        (("digits",), ("scratch", "random_frozen"), (10, 50), three),
+        (("digits",), ("scratch", "random_frozen"), (10, 50), five),
         (drawn, ("extended_updated",), few, three),
         (("pets",), (*sound, "scratch"), (1000,), two),
         (("pets", "cats_dogs"), ("linear_probe",), (10, 50, 200), three, (96,), others),
@@ -77,7 +77,7 @@ def grid() -> list[Run]:
         (("ants_bees",), ("linear_probe",), (50,), three, full, others),
         (("blood_cells",), ("linear_probe",), (200,), three, full, others),
         (("pets", "cats_dogs"), ("finetune_all",), (10, 50, 200), two, (96,), others),
-        (("cats_dogs",), ("scratch",), (200,), three),
+        (("cats_dogs",), ("scratch",), (200,), five),
     ]
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 
