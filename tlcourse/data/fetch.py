@@ -11,7 +11,7 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -139,7 +139,7 @@ def _staged(folder: Path, page: str, inner: str = "") -> Iterator[Path]:
 
 _OXFORD_PETS = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
 _EUROSAT = "https://huggingface.co/datasets/torchgeo/eurosat"
-_SETS = {
+_SETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], Records]]] = {
     "ants_bees": (_fetch_ants_bees, _read_ants_bees),
     "oxford_pets": (partial(_by_torchvision, "OxfordIIITPet", _OXFORD_PETS), _read_oxford_pets),
     "eurosat": (partial(_by_torchvision, "EuroSAT", _EUROSAT), _read_eurosat),
