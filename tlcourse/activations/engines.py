@@ -197,7 +197,7 @@ def batch_size_for(size: int, device="cpu") -> int:
     return int(np.clip(8 * (224 / size) ** 2, 1, 32))
 
 
-def in_order(work: Callable, chunks: Iterable, engine, device="cpu") -> Generator:
+def in_order(work: Callable, chunks: Iterable, engine, device) -> Generator:
     """Yield `work(chunk)` in order, from threads a bounded number of chunks ahead."""
     workers, threads = worker_count(device), torch.get_num_threads()
     pool = ThreadPoolExecutor(workers, initializer=engine.start_thread)

@@ -39,7 +39,6 @@ def grid() -> list[Run]:
     pieces = [
         # Few pictures: trained with care, frozen, cut at every depth; photographs at full size.
         (every, sound, few, five),
-        (PHOTOGRAPHS, ("linear_probe",), few, five, full),
         (("ants_bees", "cats_dogs"), ("linear_probe",), few, three, SIZES),
         (every, (*cuts, "random_frozen"), few, five),
         # The network to start from.
@@ -47,7 +46,7 @@ def grid() -> list[Run]:
         (("cats_dogs", "ants_bees"), ("linear_probe", "random_frozen"), few, three, full, others),
         (("blood_cells",), ("linear_probe", "random_frozen"), few, three, full, others),
         (("pets",), ("finetune_all",), few, three, (None,), others),
-        (("cats_dogs",), ("finetune_all",), few, three, full, (DEFAULT_BACKBONE, *others)),
+        (("cats_dogs",), ("finetune_all",), few, three, full, others),
         # More pictures, and from scratch.
         (("digits",), ("scratch",), (100,), five),
         *((names, frozen, (number,), five) for names, number in larger),
@@ -61,11 +60,10 @@ def grid() -> list[Run]:
         (("pets", "cats_dogs"), (*halves, *care), few, five),
         (drawn, ("hidden_1", "hidden_3", "extended_frozen"), few, five),
         ((*drawn, "ants_bees"), random_cuts, few, three),
-        (("pets",), ("scratch",), (10, 200), five),
-        (("blood_cells",), ("scratch",), (200,), five),
+        (("pets", "blood_cells", "cats_dogs"), ("scratch",), (200,), five),
+        (("pets",), ("scratch",), (10,), five),
         *((names, ("finetune_naive",), (number,), five) for names, number in larger),
-        (every, ("linear_probe", "finetune_all"), (5, 20, 50), five),
-        (every, ("last_3", "cut_stage5"), (5, 20, 50), five),
+        (every, (*sound, "cut_stage5"), (5, 20, 50), five),
         (("pets",), ("random_frozen", "last_1", "last_2", "last_5"), (50,), three),
         (("pets",), ("last_1", "last_2", "last_5"), (200,), three),
         (("pets",), ("reinit_1", "reinit_2", "reinit_3"), (10, 50), five),
@@ -77,7 +75,6 @@ def grid() -> list[Run]:
         (("ants_bees",), ("linear_probe",), (50,), three, full, others),
         (("blood_cells",), ("linear_probe",), (200,), three, full, others),
         (("pets", "cats_dogs"), ("finetune_all",), (10, 50, 200), two, (96,), others),
-        (("cats_dogs",), ("scratch",), (200,), five),
     ]
     return list(dict.fromkeys(run for piece in pieces for run in _runs(*piece)))
 
