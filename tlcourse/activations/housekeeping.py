@@ -122,12 +122,13 @@ def make_room(root: Path, needed: int, in_use: Iterable[Path]) -> None:
 def remove(directory: Path) -> str:
     """Remove the rows in one folder, and the folder; return why it stays, "" where it is gone."""
     try:
+        found = own_files(directory)  # before: what a writer that comes later makes, stays
         if writers(directory):
             return (
                 f"{directory} is being written or read by a program that runs: let it finish, and "
                 "clear it again"
             )
-        for path in reversed(own_files(directory)):  # shards first, as one may be in use
+        for path in reversed(found):  # shards first, as one may be in use
             path.unlink(missing_ok=True)
         rest = list(directory.iterdir())
         foreign = [path.name for path in rest if not _is_removable(path)]
@@ -138,7 +139,8 @@ def remove(directory: Path) -> str:
                 f"make all that is in it: {names}. Move that elsewhere, and clear it again"
             )
         for path in rest:
-            path.unlink(missing_ok=True)
+            if is_clutter(path.name):
+                path.unlink(missing_ok=True)
         directory.rmdir()
     except FileNotFoundError:
         pass

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +30,7 @@ import numpy as np
 
 from ..base.warn import warn
 from .files import LAST_USED, MANIFEST, Temporary, discard, own_files, put_in_place, unlink
-from .shards import ENDING, KEY, CacheError, Shard, relative_difference, shard_bytes, shard_name
+from .shards import ENDING, KEY, Shard, relative_difference, shard_bytes, shard_name
 
 FORMAT = 2
 LEAST_ROWS = 512
@@ -151,21 +151,16 @@ class Store:
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file beside and put it in place."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                with Temporary(self.directory) as temporary:
-                    with temporary.open("xb") as file:
-                        file.write(data)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    put_in_place(temporary, path)
-                return
-            except CacheError as error:
-                # Others may remove the folder at any moment. `mkdir(exist_ok=True)` says that it
-                # exists where it went just after it was found.
-                gone = isinstance(error.__cause__, (FileNotFoundError, FileExistsError))
-                if not gone or attempt == TRIES:
-                    raise
+
+        def write():
+            with Temporary(self.directory) as temporary:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                put_in_place(temporary, path)
+
+        _though_folder_goes(write)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -175,9 +170,9 @@ class Store:
         without.
         """
         lease = Temporary(self.directory)
+        self._lease = lease.path
         with suppress(OSError):
-            lease.__enter__().touch()
-            self._lease = lease.path
+            _though_folder_goes(lambda: lease.__enter__().touch())
         try:
             yield
         finally:
@@ -217,6 +212,18 @@ class Store:
                 "the disk may be failing",
             )
         discard(paths)
+
+
+def _though_folder_goes(step: Callable[[], None]) -> None:
+    """Take a step again where the folder goes meanwhile: others may remove it at any moment."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            return step()
+        except OSError as error:
+            # `mkdir(exist_ok=True)` says that it exists where it went just after it was found.
+            gone = isinstance(error.__cause__ or error, (FileNotFoundError, FileExistsError))
+            if not gone or attempt == TRIES:
+                raise
 
 
 def folder_name(meaning: dict) -> str:
