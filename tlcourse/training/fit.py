@@ -179,6 +179,7 @@ def fit(
             sources.append(source)
             augment = None  # validation pictures stay as they are
         train, validation = sources
+        best.part = trained
         best.judge = functools.partial(_validate, trained, validation)
         history.cached_through = cut
         weight = balancing(data.train).to(device) if class_weights else None
@@ -198,7 +199,7 @@ def fit(
                         batches = len(chunks_of(np.arange(len(data.train)), batch_size))
                         steps = batches * (epochs - epoch + 1)
                         schedule = _one_cycle(optimizer, steps)
-                    model.train()
+                    trained.train()
                     order = np.random.default_rng([seed, epoch]).permutation(len(data.train))
                     batches = train.batches(order, batch_size, (seed, epoch))
                     loss, accuracy = _one_epoch(trained, batches, optimizer, schedule, weight)
@@ -207,7 +208,7 @@ def fit(
                     row |= _validate(trained, validation)
                     row["seconds"] = time.perf_counter() - epoch_started
                     history.rows.append(row)
-                    best.consider(model, row)
+                    best.consider(row)
                     bar.update()
                     go_on = on_epoch(row) if on_epoch else None
                     if go_on is False:
@@ -217,7 +218,7 @@ def fit(
                         break
             except KeyboardInterrupt:
                 history.interrupted = True
-        history.best_epoch = best.restore(model)
+        history.best_epoch = best.restore()
     history.seconds = time.perf_counter() - started
     model.eval()
     give_back_freed_memory()

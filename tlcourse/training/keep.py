@@ -22,34 +22,41 @@ class Best:
         Of the weights; 0 for those from before.
     judge : callable, optional
         Measures the model as it is on the validation pictures; returns columns of the history.
+    part : nn.Module
+        What training changes: the model, or what is above the cached stages. No more is copied.
     """
 
     def __init__(self, model: TransferModel):
         self.epoch = 0
         self.judge: Callable[[], dict] | None = None
+        self.part: nn.Module = model
+        self._model, self._before = model, _copy(model)
         self._score: tuple | None = None
-        self._state = self._before = _copy(model)
+        self._state: dict[str, torch.Tensor] = {}
 
-    def consider(self, model: TransferModel, row: dict) -> None:
+    def consider(self, row: dict) -> None:
         """Keep the weights where this epoch, a row of the history, was the best so far."""
         score = _score(row)
         if self._score is None or score > self._score:
             self.epoch, self._score = row["epoch"], score
-            self._state = _copy(model)
+            self._state = _copy(self.part)
 
-    def restore(self, model: TransferModel) -> int:
+    def restore(self) -> int:
         """Put the weights back, and return their epoch (0: before the run)."""
-        model.load_state_dict(self._state)
+        if self.epoch:
+            self.part.load_state_dict(self._state)
+        else:
+            self._model.load_state_dict(self._before)
         return self.epoch
 
-    def restore_after_error(self, model: TransferModel) -> None:
+    def restore_after_error(self) -> None:
         """Put the weights back, or those from before the run where these were better."""
         if self._score and self.judge is not None:
-            model.load_state_dict(self._before)
+            self._model.load_state_dict(self._before)
             with suppress(Exception):  # what ended the run may stand in the way here too
                 if _score({"epoch": 0, **self.judge()}) >= self._score:
-                    self.epoch, self._state = 0, self._before
-        self.restore(model)
+                    self.epoch = 0
+        self.restore()
 
 
 def _score(row: dict) -> tuple:
@@ -73,7 +80,7 @@ def kept(model: TransferModel) -> Iterator[Best]:
     try:
         yield best
     except BaseException:
-        best.restore_after_error(model)
+        best.restore_after_error()
         for stage, was_frozen, batch_norm in frozen:
             stage.frozen, stage.batch_norm = was_frozen, batch_norm
         for parameter, gradient in gradients:
@@ -97,5 +104,5 @@ def refuse_diverged(model: nn.Module, loss: float, optimizer: torch.optim.Optimi
     )
 
 
-def _copy(model: TransferModel) -> dict[str, torch.Tensor]:
+def _copy(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
