@@ -14,7 +14,6 @@ from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_no
 import tlcourse as tl
 from tlcourse.activations import engines
 from tlcourse.activations.engines import (
-    HALF_TOLERANCE,
     TOLERANCE,
     EvenSameConv,
     Frozen,
@@ -29,6 +28,11 @@ from tlcourse.activations.shards import relative_difference
 needs_openvino = pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
 )
+
+
+@pytest.fixture(autouse=True)
+def folded_for_few_pictures_too(monkeypatch):
+    monkeypatch.setattr(engines, "FOLD_FROM", 0)
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +169,14 @@ def test_layers_that_cannot_be_folded_are_computed_as_they_are(parametrization):
     assert relative_difference(engine(pixels), expected) < TOLERANCE
 
 
+def test_a_few_pictures_are_not_worth_folding_for(backbone, monkeypatch):
+    monkeypatch.undo()
+    preprocess, pixels = backbone.spec.preprocess.at(64), pictures(64)
+    for count, folded in ((100, False), (1000, True)):
+        engine = open_engine(backbone.stages, preprocess, True, pixels, pictures=count)
+        assert any(isinstance(m, EvenSameConv) for m in _layers(engine)) == folded
+
+
 def test_openvino_is_for_large_jobs_and_optional(backbone, monkeypatch):
     preprocess, pixels = backbone.spec.preprocess.at(64), pictures(64)
 
@@ -219,11 +231,8 @@ def test_processes_of_torchrun_share_the_cores(monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("half", [False, True])
-def test_cuda_equals_the_cpu(backbone, half):
+def test_cuda_equals_the_cpu(backbone):
     preprocess, pixels = backbone.spec.preprocess.at(96), pictures(96, 8)
-    engine = open_engine(
-        backbone.stages, preprocess, True, pixels, pictures=8, device="cuda", half=half
-    )
+    engine = open_engine(backbone.stages, preprocess, True, pixels, pictures=8, device="cuda")
     expected = plain(backbone.stages, preprocess, pixels, True)
-    assert relative_difference(engine(pixels), expected) < (HALF_TOLERANCE if half else TOLERANCE)
+    assert relative_difference(engine(pixels), expected) < TOLERANCE

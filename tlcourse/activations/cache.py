@@ -82,8 +82,7 @@ def cache_activations(
     views, augment, seed
         `views` fixed augmented views of each picture, drawn with `augment` and `seed`.
     dtype
-        "float32", or "float16" for half the space (three decimal digits). On a CUDA device,
-        "float16" is computed in half precision too, and kept apart from float16 of a CPU.
+        "float32", or "float16" for half the space (three decimal digits).
     cache_dir
         Folder of all caches; None: ``data_root() / "cache"``.
     device
@@ -106,10 +105,9 @@ def cache_activations(
     """
     cut = _check(model, cut, views, augment, seed, dtype)
     device = pick_device(device)
-    half = dtype == "float16" and device.type == "cuda"
     preprocess = model.spec.preprocess.at(input_size(model, images, size))
     stages = model.prefix(cut)
-    meaning = row_meaning(model, cut, pooled, preprocess, augment, seed, dtype, half)
+    meaning = row_meaning(model, cut, pooled, preprocess, augment, seed, dtype)
     root = (default_directory() if cache_dir is None else Path(cache_dir)).resolve()
     probe = Probe(stages, preprocess, pooled, augment, seed)
     store = Store(root / folder_name(meaning), probe.rows, dtype)
@@ -123,7 +121,6 @@ def cache_activations(
         augment=augment,
         seed=seed,
         device=device,
-        half=half,
     )
     labels = np.tile(images.labels, views or 1)
     with store.in_use():
@@ -174,7 +171,6 @@ def row_meaning(
     augment: Augment | None = None,
     seed: int = 0,
     dtype: str = "float32",
-    half: bool = False,
 ) -> dict:
     """Everything that a row depends on besides its picture, ready for JSON."""
     stages = model.prefix(cut)
@@ -189,7 +185,7 @@ def row_meaning(
         "preprocessing": _described(preprocess),
         "augmentation": None if augment is None else _described(augment) | {"seed": seed},
         "dtype": dtype,
-        "computed_in": "float16" if half else "float32",
+        "computed_in": "float32",  # always; it was a choice once, and names would change without
     }
     return json.loads(json.dumps(meaning))
 

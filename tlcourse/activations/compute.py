@@ -39,8 +39,6 @@ class Build:
         As in `cache_activations`, looked up.
     views
         Numbers of the augmented views of each picture; [None] for the picture as it is.
-    half
-        Compute in float16.
     todo : np.ndarray
         int64: what has no row; view v of picture i is number i * len(views) + v.
     shards, positions
@@ -58,7 +56,6 @@ class Build:
     augment: Augment | None
     seed: int
     device: torch.device
-    half: bool
     todo: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     shards: list[Shard] = field(default_factory=list)
     positions: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
@@ -113,7 +110,7 @@ class Build:
         _, first = self._load(todo[:FIRST])
         self._engine = engines.open_engine(
             self.stages, self.preprocess, self.pooled, first,
-            pictures=len(todo), device=self.device, half=self.half,
+            pictures=len(todo), device=self.device,
         )  # fmt: skip
         writer = _ShardWriter(self.store, len(todo))
         size = engines.batch_size_for(self.preprocess.size, self.device)

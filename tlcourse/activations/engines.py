@@ -44,10 +44,11 @@ from ..networks.preprocess import Preprocess
 from .shards import relative_difference
 
 TOLERANCE = 1e-3
-HALF_TOLERANCE = 2e-2
 # OpenVINO takes a second or two to start. It has saved them after about this many pictures of
 # 224 x 224; fewer are left to PyTorch.
 OPENVINO_FROM = 400
+# To copy the stages again and fold them takes as long as folding saves on about so many of them.
+FOLD_FROM = 30
 MOST_WORKERS = 8
 
 
@@ -71,9 +72,7 @@ def activations_of(
     stages: nn.Sequential, preprocess: Preprocess, pooled: bool, pixels: torch.Tensor
 ) -> torch.Tensor:
     """What `Frozen` computes, of stages that are used as they are."""
-    dtype = next(stages.parameters()).dtype
-    x = preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)
-    x = stages(x).float()
+    x = stages(preprocess.normalise(pixels.permute(0, 3, 1, 2)))
     return pool(x, getattr(stages[-1], "tokens", CLASS_TOKEN)) if pooled else x
 
 
@@ -88,19 +87,15 @@ class PyTorchEngine:
         Where to compute.
     fold
         Fold batch norm and padding into the convolutions.
-    half
-        Compute in float16 (CUDA only).
     """
 
     name = "PyTorch"
 
-    def __init__(self, frozen: Frozen, device="cpu", *, fold: bool = True, half: bool = False):
+    def __init__(self, frozen: Frozen, device="cpu", *, fold: bool = True):
         self.device = torch.device(device)
         if fold:
             fold_batch_norm(frozen.stages)
             fold_padding(frozen.stages)
-        if half:
-            frozen.stages.half()
         self.frozen = frozen.to(self.device).to(memory_format=torch.channels_last)
         # Only the CPU takes calls from several threads at once without loss.
         self._turn = None if self.device.type == "cpu" else threading.Lock()
@@ -222,7 +217,6 @@ def open_engine(
     *,
     pictures: int,
     device="cpu",
-    half: bool = False,
 ):
     """Choose an engine, start it, and compare its first rows with those of plain PyTorch.
 
@@ -233,11 +227,9 @@ def open_engine(
     first
         A few of the pictures, uint8 (N, size, size, 3).
     pictures
-        How many there will be: OpenVINO is started where there are enough to be worth it.
+        How many there will be: a faster engine is started where there are enough to be worth it.
     device
         Where to compute.
-    half
-        Compute in float16 on a CUDA device; its rows are then compared at `HALF_TOLERANCE`.
 
     Returns
     -------
@@ -248,16 +240,18 @@ def open_engine(
     keep_freed_memory()
     device = torch.device(device)
     first = first[: batch_size_for(preprocess.size, device)]
-    tolerance = HALF_TOLERANCE if half else TOLERANCE
 
     def frozen() -> Frozen:
         return Frozen(stages, preprocess, pooled)
 
+    amount = pictures * (preprocess.size / 224) ** 2
+    if device.type == "cpu" and amount < FOLD_FROM:
+        return PyTorchEngine(frozen(), device, fold=False)
     expected = PyTorchEngine(frozen(), fold=False)(first)
     fast: list[Callable[[], PyTorchEngine | OpenVinoEngine]] = [
-        lambda: PyTorchEngine(frozen(), device, half=half)
+        lambda: PyTorchEngine(frozen(), device)
     ]
-    if device.type == "cpu" and _openvino_is_worth_it(pictures, preprocess.size):
+    if device.type == "cpu" and amount >= OPENVINO_FROM and _has_openvino():
         fast.insert(
             0, lambda: OpenVinoEngine(frozen(), worker_count(), batch_size_for(preprocess.size))
         )
@@ -268,23 +262,22 @@ def open_engine(
         except Exception as error:  # compilers and folding meet layers that nobody thought of
             warn(f"a faster engine cannot run these stages: {error!r}")
         else:
-            if _agrees(engine, found, expected, tolerance):
+            if _agrees(engine, found, expected):
                 return engine
     return PyTorchEngine(frozen(), device, fold=False)
 
 
-def _openvino_is_worth_it(pictures: int, size: int) -> bool:
-    enough = pictures * (size / 224) ** 2 >= OPENVINO_FROM
-    return enough and importlib.util.find_spec("openvino") is not None
+def _has_openvino() -> bool:
+    return importlib.util.find_spec("openvino") is not None
 
 
-def _agrees(engine, found: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
+def _agrees(engine, found: np.ndarray, expected: np.ndarray) -> bool:
     difference = relative_difference(found, expected)
-    if difference <= tolerance:
+    if difference <= TOLERANCE:
         return True
     warn(
         f"{engine.name} gave activations that differ from plain PyTorch's by {difference:.1e} "
-        f"standard deviations (up to {tolerance:.0e} is allowed), so it is not used",
+        f"standard deviations (up to {TOLERANCE:.0e} is allowed), so it is not used",
     )
     return False
 

@@ -19,7 +19,7 @@ _M_MMAP_THRESHOLD = -3
 # glibc before 2.35 refuses thresholds above 32 MB.
 _MMAP_THRESHOLDS = (1 << 30, 32 << 20)
 _NEVER_TRIM = 2**31 - 1
-_PIXELS_A_THREAD = 40_000
+_PIXELS_A_THREAD = 8_000
 _END: ContextVar[float] = ContextVar("end", default=math.inf)
 
 

@@ -108,8 +108,14 @@ class DrawnPetSource(PixelSource):
         return f"{drawn_pets.CLASSES[label]}/{index:09d}"
 
     def pixels(self, row: int) -> np.ndarray:
-        label, index = self.rows[row]
-        return np.asarray(drawn_pets.draw_pet(label, index, size=self.size))
+        return _drawn(*self.rows[row], self.size)
+
+
+# Another draw of the pets shows many of the same pictures, all test pictures among them. So many of
+# 224 x 224 take 230 MB.
+@lru_cache(maxsize=1500)
+def _drawn(label: int, index: int, size: int) -> np.ndarray:
+    return np.asarray(drawn_pets.draw_pet(label, index, size=size))
 
 
 class DigitSource(PixelSource):

@@ -121,7 +121,11 @@ def reliability_diagram(bins: Sequence[tuple[float, float, int]]) -> Figure:
 
 @in_style
 def spread(
-    results: Mapping, *, measure: str = "accuracy", colours: Mapping | None = None
+    results: Mapping,
+    *,
+    measure: str = "accuracy",
+    of: str = "seeds",
+    colours: Mapping | None = None,
 ) -> Figure:
     """Draw the results of repeated runs: a dot for each seed, a bar at the mean, and the numbers.
 
@@ -131,6 +135,8 @@ def spread(
         Accuracies in [0, 1], one a seed, by the name of what was compared.
     measure : str
         Name of the axis.
+    of : str
+        What there is a dot for, in the plural.
     colours : mapping of str to str, optional
         By name; else they follow the order.
     """
@@ -157,7 +163,7 @@ def spread(
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     numbers = sorted({len(values) for values in rows.values()})
-    seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    dots = f"(a dot: one of {seeds} seeds; black: the mean; right: mean and range)"
+    number = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    dots = f"(a dot: one of {number} {of}; black: the mean; right: mean and range)"
     axes.set_xlabel(f"{measure} {dots}")
     return figure

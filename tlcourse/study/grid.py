@@ -27,7 +27,6 @@ def grid() -> list[Run]:
     sound = ("linear_probe", "last_3", "finetune_all")
     stages = ("stem", *(f"stage{i}" for i in range(1, 9)))
     cuts = tuple(f"cut_{stage}" for stage in stages)
-    random_cuts = tuple(f"random_cut_{stage}" for stage in stages)
     frozen = ("linear_probe", "cut_stage3", "cut_stage5", "cut_stage7", "random_frozen")
     halves = ("finetune_head_not_first", "finetune_batch_norm_adapts")
     care = ("finetune_discriminative", "gradual_unfreezing", "finetune_augmented")
@@ -59,17 +58,15 @@ def grid() -> list[Run]:
         (every, ("finetune_naive", "hidden_2"), few, five),
         (("pets", "cats_dogs"), (*halves, *care), few, five),
         (drawn, ("hidden_1", "hidden_3", "extended_frozen"), few, five),
-        ((*drawn, "ants_bees"), random_cuts, few, three),
         (("pets", "blood_cells", "cats_dogs"), ("scratch",), (200,), five),
-        (("pets",), ("scratch",), (10,), five),
         *((names, ("finetune_naive",), (number,), five) for names, number in larger),
         (every, (*sound, "cut_stage5"), (5, 20, 50), five),
         (("pets",), ("random_frozen", "last_1", "last_2", "last_5"), (50,), three),
         (("pets",), ("last_1", "last_2", "last_5"), (200,), three),
-        (("pets",), ("reinit_1", "reinit_2", "reinit_3"), (10, 50), five),
-        (("digits",), ("scratch", "random_frozen"), (10, 50), five),
-        (drawn, ("extended_updated",), few, three),
-        (("pets",), (*sound, "scratch"), (1000,), two),
+        (("pets",), ("reinit_1", "reinit_2", "reinit_3"), few, five),
+        (("digits",), ("scratch",), few, five),
+        (("digits",), ("random_frozen",), (50,), three),
+        (("pets",), sound, (1000,), three),
         (("pets", "cats_dogs"), ("linear_probe",), (10, 50, 200), three, (96,), others),
         (("cats_dogs",), ("linear_probe",), (50, 200), three, full, (DEFAULT_BACKBONE, *others)),
         (("ants_bees",), ("linear_probe",), (50,), three, full, others),

@@ -34,6 +34,7 @@ from .batches import PixelBatches, RowBatches, balancing, cacheable_through, chu
 from .evaluate import logits_of, same_classes
 from .keep import kept, refuse_diverged
 from .optimizer import make_optimizer
+from .small_maps import quick_gradients
 
 
 @dataclass
@@ -185,7 +186,7 @@ def fit(
         weight = balancing(data.train).to(device) if class_weights else None
         bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
         pixels = batch_size * model.image_size**2
-        with torch.random.fork_rng(), bar, threads_for(pixels):
+        with torch.random.fork_rng(), bar, threads_for(pixels), quick_gradients(trained):
             torch.manual_seed(seed)
             optimizer = None
             try:
