@@ -103,7 +103,7 @@ def cache_activations(
     CacheError
         Where the folder is full or cannot be written; what was computed before is kept.
     """
-    cut = _check(model, cut, views, augment, seed, dtype)
+    cut = _check(model, cut, views, augment, dtype)
     device = pick_device(device)
     preprocess = model.spec.preprocess.at(input_size(model, images, size))
     stages = model.prefix(cut)
@@ -191,12 +191,7 @@ def row_meaning(
 
 
 def _check(
-    model: StagedNetwork,
-    cut: str | None,
-    views: int | None,
-    augment: Augment | None,
-    seed: int,
-    dtype: str,
+    model: StagedNetwork, cut: str | None, views: int | None, augment: Augment | None, dtype: str
 ) -> str:
     """Refuse what would not be the same next time; return the cut."""
     if dtype not in DTYPES:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -65,7 +65,6 @@ class Build:
         self.images = image_set(self.images, "cache_activations")
         self._digests = np.zeros(len(self.images), KEY)
         self._known = np.zeros(len(self.images), bool)
-        self._engine: engines.PyTorchEngine | engines.OpenVinoEngine
 
     def missing_rows(self) -> None:
         """Look up every picture; `todo` is then what has no row, each content once.
@@ -78,11 +77,10 @@ class Build:
             self.todo = np.arange(count * views)
             return
         # In portions: handing a thread one picture takes longer than a small picture's digest.
-        portions = list(_chunks(np.flatnonzero(~self._known), 64))
+        portions = _chunks(np.flatnonzero(~self._known), 64)
         with ThreadPoolExecutor(engines.worker_count()) as pool:
-            for portion, digests in zip(
-                portions, pool.map(self._digest_all, portions), strict=True
-            ):
+            found = pool.map(lambda portion: [self.images.digest(i) for i in portion], portions)
+            for portion, digests in zip(portions, found, strict=True):
                 self._note(portion, digests)
         keys = self._keys()
         self.shards, self.positions = self.store.locate(keys)
@@ -102,19 +100,21 @@ class Build:
         digests = [digest.ljust(KEY.itemsize, b"\0").hex() for digest in self._digests.tolist()]
         return np.array([row_key(d, view) for view in self.views for d in digests], KEY)
 
-    def _digest_all(self, indices: np.ndarray) -> list[str]:
-        return [self.images.digest(i) for i in indices.tolist()]
-
     def compute(self, todo: np.ndarray, progress: bool) -> None:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""
         _, first = self._load(todo[:FIRST])
-        self._engine = engines.open_engine(
+        engine = engines.open_engine(
             self.stages, self.preprocess, self.pooled, first,
             pictures=len(todo), device=self.device,
         )  # fmt: skip
+
+        def work(chunk: np.ndarray) -> tuple[np.ndarray, list[str], np.ndarray]:
+            digests, pixels = self._load(chunk)
+            return chunk, digests, engine(pixels)
+
         writer = _ShardWriter(self.store, len(todo))
         size = engines.batch_size_for(self.preprocess.size, self.device)
-        rows = engines.in_order(self._work, _chunks(todo, size), self._engine, self.device)
+        rows = engines.in_order(work, _chunks(todo, size), engine, self.device)
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
         with bar, writer, closing(rows) as computed:
             for chunk, digests, values in computed:
@@ -129,10 +129,6 @@ class Build:
         """Picture and view of numbers in `todo`."""
         pairs = (divmod(int(number), len(self.views)) for number in chunk)
         return [(i, self.views[view]) for i, view in pairs]
-
-    def _work(self, chunk: np.ndarray) -> tuple[np.ndarray, list[str], np.ndarray]:
-        digests, pixels = self._load(chunk)
-        return chunk, digests, self._engine(pixels)
 
     def _load(self, chunk: np.ndarray) -> tuple[list[str], np.ndarray]:
         """Pixels of what these numbers name, and the digests of the very bytes they came from."""
@@ -191,6 +187,5 @@ def row_key(digest: str, view: int | None) -> bytes:
     return hashlib.sha256(f"{digest} view {view}".encode()).digest()
 
 
-def _chunks(items: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _chunks(items: np.ndarray, size: int) -> list[np.ndarray]:
+    return np.split(items, range(size, len(items), size))

@@ -251,7 +251,7 @@ def open_engine(
     fast: list[Callable[[], PyTorchEngine | OpenVinoEngine]] = [
         lambda: PyTorchEngine(frozen(), device)
     ]
-    if device.type == "cpu" and amount >= OPENVINO_FROM and _has_openvino():
+    if device.type == "cpu" and amount >= OPENVINO_FROM and importlib.util.find_spec("openvino"):
         fast.insert(
             0, lambda: OpenVinoEngine(frozen(), worker_count(), batch_size_for(preprocess.size))
         )
@@ -265,10 +265,6 @@ def open_engine(
             if _agrees(engine, found, expected):
                 return engine
     return PyTorchEngine(frozen(), device, fold=False)
-
-
-def _has_openvino() -> bool:
-    return importlib.util.find_spec("openvino") is not None
 
 
 def _agrees(engine, found: np.ndarray, expected: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..base.files import is_running
+from ..base.files import is_running, unlink
 from .shards import ENDING, CacheError, reading
 
 MANIFEST = "manifest.json"
@@ -138,10 +138,3 @@ def _is_stale(path: Path) -> bool:
     node, _, rest = path.name[1:].rpartition("-")[0].rpartition("-")
     ours = node == (platform.node() or "here") and rest.isdecimal()
     return old or (ours and not is_running(int(rest)))
-
-
-def unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # mapped by another process on Windows, or a read-only folder
-        pass

@@ -27,17 +27,6 @@ PICTURE = Path(__file__).with_name("probe.jpg")
 DRAWS = 4
 
 
-def probe_pixels(
-    preprocess: Preprocess, augment: Augment | None = None, seed: int = 0
-) -> np.ndarray:
-    """What the network is shown: uint8 (1, size, size, 3), or of `DRAWS` views where augmented."""
-    image = decode_photo(PICTURE.read_bytes(), PICTURE, at_least=preprocess.at_least)
-    if augment is None:
-        return np.stack([preprocess.pixels(image)])
-    generators = (np.random.default_rng([seed, draw]) for draw in range(DRAWS))
-    return np.stack([preprocess.pixels(augment(image, rng)) for rng in generators])
-
-
 class Probe:
     """The probe picture and the function that it is put to.
 
@@ -62,7 +51,13 @@ class Probe:
     ):
         self._function = partial(activations_of, stages, preprocess, pooled)
         self._stages = stages
-        self._pixels = probe_pixels(preprocess, augment, seed)
+        image = decode_photo(PICTURE.read_bytes(), PICTURE, at_least=preprocess.at_least)
+        shown = [image]
+        if augment is not None:
+            generators = (np.random.default_rng([seed, draw]) for draw in range(DRAWS))
+            shown = [augment(image, rng) for rng in generators]
+        # uint8 (1, size, size, 3), or of `DRAWS` views where augmented
+        self._pixels = np.stack([preprocess.pixels(picture) for picture in shown])
         self.rows = self._compute(self._pixels)
 
     def is_repeatable(self) -> bool:

@@ -94,9 +94,8 @@ class Activations:
     def __getitem__(self, rows) -> np.ndarray:
         """Read rows: an index, a slice, a list of indices or a mask, as with an array."""
         positions = self._positions[rows]
-        if np.ndim(positions) == 0:
-            return self._gather(np.asarray([positions]))[0]
-        return self._gather(np.asarray(positions))
+        found = self._gather(np.atleast_1d(positions))
+        return found if np.ndim(positions) else found[0]
 
     def numpy(self) -> np.ndarray:
         """Read all rows into one array."""

@@ -139,9 +139,8 @@ def shard_bytes(keys: np.ndarray, rows: np.ndarray, probe: np.ndarray, folder: s
         raise ValueError(f"{len(keys)} keys for {len(rows)} rows")
     key_bytes = np.ascontiguousarray(keys, KEY).view(np.uint8).reshape(len(keys), KEY.itemsize)
     arrays = {"rows": rows, "keys": key_bytes, "probe": probe}
-    return save(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"folder": folder}
-    )
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(whole, {"folder": folder})
 
 
 def shard_name(digest: str) -> str:

@@ -28,8 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.files import unlink
 from ..base.warn import warn
-from .files import LAST_USED, MANIFEST, Temporary, discard, own_files, put_in_place, unlink
+from .files import LAST_USED, MANIFEST, Temporary, discard, own_files, put_in_place
 from .shards import ENDING, KEY, Shard, relative_difference, shard_bytes, shard_name
 
 FORMAT = 2

@@ -47,8 +47,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
             raise
         raise cannot_write(path, error) from error
     finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        unlink(partial)
 
 
 def write_whole(path: str | os.PathLike, data: bytes | str) -> None:
@@ -99,8 +98,13 @@ def sweep(directory: Path) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            with suppress(OSError):
-                path.unlink()
+            unlink(path)
+
+
+def unlink(path: Path) -> None:
+    """Remove a file where it is there and the system lets it go."""
+    with suppress(OSError):  # mapped by another process on Windows, or a read-only folder
+        path.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
@@ -130,10 +134,8 @@ def is_running(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

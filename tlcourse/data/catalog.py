@@ -13,7 +13,7 @@ from typing import Any
 from ..base.kinds import check_kinds, checked
 from ..base.paths import data_root, user_path
 from . import folders, handed, splits
-from .entries import DATASETS
+from .entries import DATASETS, divide_images
 from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
@@ -120,10 +120,8 @@ def _load_torch(
     if (records := handed.records_of(dataset)) is not None:
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)
-    pool = splits.Pool(images.labels, splits.clusters(images.digests()), images.classes)
-    rows = splits.divide_pool(pool, amounts=amounts, seed=seed)
     images.image_size = size
-    return images.divided(type(dataset).__name__, rows)
+    return divide_images(type(dataset).__name__, images, images.digests(), amounts, seed)
 
 
 def _not_the_folder(loaded: ImageSplits) -> ImageSplits:

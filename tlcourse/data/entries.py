@@ -6,7 +6,7 @@ found, and what a sweep takes of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
@@ -101,11 +101,8 @@ def _draw_pets(*amounts: int | None, size: int | None, seed: int) -> ImageSplits
     for (part, stream), amount in zip(streams, counts, strict=True):
         if not 1 <= amount <= STREAM:
             raise DatasetError(f"{part}: {amount} pets per class; choose from 1 to {STREAM}")
-        rows = [
-            (label, stream * STREAM + i)
-            for label in range(len(pets.CLASSES))
-            for i in range(amount)
-        ]
+        indices = range(stream * STREAM, stream * STREAM + amount)
+        rows = [(label, index) for label in range(len(pets.CLASSES)) for index in indices]
         labels = [label for label, _ in rows]
         source = DrawnPetSource(rows, size)
         parts.append(ImageSet(pets.CLASSES, labels, source, image_size=size))
@@ -113,19 +110,23 @@ def _draw_pets(*amounts: int | None, size: int | None, seed: int) -> ImageSplits
     return ImageSplits("pets", pets.CLASSES, train, validation, test)
 
 
+def divide_images(
+    name: str, images: ImageSet, contents: Sequence[Hashable], amounts: splits.Amounts, seed: int
+) -> ImageSplits:
+    """Divide pictures by class; those whose contents agree stay on one side."""
+    pool = splits.Pool(images.labels, splits.clusters(contents), images.classes)
+    return images.divided(name, splits.divide_pool(pool, amounts=amounts, seed=seed))
+
+
 def _divide_digits(*amounts: int | None, size: int | None, seed: int) -> ImageSplits:
     """Divide scikit-learn's 1797 digits: by default 20 per class to validate, 40 to test."""
     pixels, labels = digits()
     classes = tuple(str(digit) for digit in range(10))
     size = size or 96
-    same = splits.clusters([image.tobytes() for image in pixels])
-    parts = splits.divide_pool(
-        splits.Pool(labels, same, classes),
-        amounts=(amounts[0], _given(amounts[1], 20), _given(amounts[2], 40)),
-        seed=seed,
-    )
     everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
-    return everything.divided("digits", parts)
+    contents = [image.tobytes() for image in pixels]
+    amounts = (amounts[0], _given(amounts[1], 20), _given(amounts[2], 40))
+    return divide_images("digits", everything, contents, amounts, seed)
 
 
 def _divide_solar_cells(
@@ -144,16 +145,15 @@ def _divide_solar_cells(
     classes = ("functional", "defective")
     labels = np.array([int(defective) for _, defective in sure])
     source = FileSource(folder, [path for path, _ in sure])
-    same = splits.clusters([source.digest(row) for row in range(len(sure))])
-    pool = splits.Pool(labels, same, classes)
-    parts = splits.divide_pool(pool, amounts=(train, validation, test), seed=seed)
     everything = ImageSet(classes, labels, source, image_size=size)
+    amounts = (train, validation, test)
+    divided = divide_images("solar_cells", everything, everything.digests(), amounts, seed)
     note = (
         "several cells were cut from one photograph of a module, and the package does not say "
         "which: cells of one module stand on both sides of this division, so accuracy is "
         "optimistic for modules never seen"
     )
-    return replace(everything.divided("solar_cells", parts), notes=(note,))
+    return replace(divided, notes=(note,))
 
 
 def _fetched(name: str) -> dict:

@@ -78,8 +78,9 @@ def find_photos(folder: str | Path) -> tuple[list[Path], list[Problem]]:
         folders[:] = enter
         for name in sorted(names):
             path = Path(where, name)
-            if (problem := _cloud(path)) is not None:
-                problems.append(problem)
+            if name.startswith(".") and name.lower().endswith(".icloud"):  # .name.jpg.icloud
+                what = "stands in iCloud and not on this disk"
+                problems.append(Problem(path, what, "download it, and try again"))
             elif is_clutter(name):
                 continue
             elif path.suffix.lower() not in SUFFIXES or _no_file(path):
@@ -130,10 +131,3 @@ def _no_file(path: Path) -> str:
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     kinds |= dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device")
     return kinds.get(stat.S_IFMT(mode), "")
-
-
-def _cloud(path: Path) -> Problem | None:
-    """Return the problem of a picture that iCloud keeps elsewhere: ``.name.jpg.icloud``."""
-    if not (path.name.startswith(".") and path.name.lower().endswith(".icloud")):
-        return None
-    return Problem(path, "stands in iCloud and not on this disk", "download it, and try again")

@@ -158,6 +158,12 @@ def _divide_given(
     notes: list[str],
 ) -> list[np.ndarray]:
     """Return the rows of three parts where the pictures come in split folders."""
+
+    def draw(name: str, amount: int | None, seed: int) -> np.ndarray:
+        of_part, classes = pool.labels[where[name]], pool.classes
+        drawn = splits.draw_per_class(of_part, amount, classes, seed=seed, what=name)
+        return where[name][drawn]
+
     if not len(where["validation"]):
         training = where["train"]
         train, validation, _ = splits.divide_pool(
@@ -169,17 +175,9 @@ def _divide_given(
         rows = [training[train], training[validation]]
         notes.append("the validation pictures are drawn from the training folder")
     else:
-        rows = []
-        for name, amount in zip(("train", "validation"), amounts, strict=False):
-            of_part = pool.labels[where[name]]
-            drawn = splits.draw_per_class(of_part, amount, pool.classes, seed=seed, what=name)
-            rows.append(where[name][drawn])
+        rows = [draw("train", amounts[0], seed), draw("validation", amounts[1], seed)]
     if len(where["test"]):
-        of_part = pool.labels[where["test"]]
-        drawn = splits.draw_per_class(
-            of_part, amounts[2], pool.classes, seed=splits.TEST_SEED, what="test"
-        )
-        rows.append(where["test"][drawn])
+        rows.append(draw("test", amounts[2], splits.TEST_SEED))
     else:
         notes.append(
             "there is no test folder: test is empty, and accuracy can only be reported on the "
@@ -226,26 +224,22 @@ def _classes(records: Records, good: Records) -> tuple[str, ...]:
             f"add a folder of that name to train (which has {', '.join(sorted(trained))}), "
             "or correct the spelling" + lost
         )
-    if not trained or len(trained) == 1:
-        what, remedy = _too_few_classes(folder, trained)
+    if len(trained) < 2:
+        what = "has no picture that can be used in a folder of its own"
+        remedy = "make one folder per class and put the pictures in"
+        if trained:
+            (only,) = trained
+            what = f"has a single class, {only!r}, and telling apart takes two"
+            remedy = (
+                f"add a folder for another (such as 'neither'), or give {folder / only} if its "
+                "folders are the classes"
+            )
         if lost:
             remedy = "mend what is wrong with the pictures that were left out"
         elif good.problems:
             lost = f". Left out: {good.problems[0]}"
         raise DatasetError(f"{folder} {what}; {remedy}{lost}")
     return tuple(sorted(trained))
-
-
-def _too_few_classes(folder: Path, trained: set[str]) -> tuple[str, str]:
-    if not trained:
-        what = "has no picture that can be used in a folder of its own"
-        return what, "make one folder per class and put the pictures in"
-    (only,) = trained
-    remedy = (
-        f"add a folder for another (such as 'neither'), or give {folder / only} if its folders are "
-        "the classes"
-    )
-    return f"has a single class, {only!r}, and telling apart takes two", remedy
 
 
 def _lost(records: Records, good: Records) -> str:

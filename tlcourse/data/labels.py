@@ -125,6 +125,5 @@ def _take_all(records: Records, labels: dict[str, str]) -> None:
             records.photos.append(Photo(name, ""))
         else:
             remedy = f"add a row for {shown(name)}, or leave it"
-            problem = Problem(path, "has no label in the table", remedy)
-            records.problems.append(problem)
+            records.problems.append(Problem(path, "has no label in the table", remedy))
     records.splits.clear()

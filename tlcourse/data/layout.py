@@ -84,7 +84,7 @@ def _told_by_names(folder: Path, inside: list[Path]) -> tuple[dict[Path, str], d
         if len(told) == 1 and bare:
             raise DatasetError(
                 f"{next(iter(given))} could be a split, for it holds folders, or a class like "
-                f"{bare[0].name} beside it; {_say_which(folder, given)}"
+                f"{bare[0].name} beside it; {_say_which(given)}"
             )
         return given, {}
     if given and len(given) == len(inside):
@@ -92,9 +92,9 @@ def _told_by_names(folder: Path, inside: list[Path]) -> tuple[dict[Path, str], d
             f"{folder} has {', '.join(path.name for path in given)} but no train folder; add one, "
             "or give a folder that holds one folder per class"
         )
-    below = _splits_below(folder, classes)
+    below = _splits_below(classes)
     if not below:
-        _refuse_same_classes(folder, classes)
+        _refuse_same_classes(classes)
     return {}, below
 
 
@@ -133,7 +133,7 @@ def _refuse_split_beside_classes(
             )
 
 
-def _splits_below(folder: Path, classes: dict[Path, list[str]]) -> dict[Path, str]:
+def _splits_below(classes: dict[Path, list[str]]) -> dict[Path, str]:
     """Return the split folders inside the classes: ``cat/train``, ``cat/test``, ``dog/train``."""
     below = {
         path / name: split
@@ -150,11 +150,11 @@ def _splits_below(folder: Path, classes: dict[Path, list[str]]) -> dict[Path, st
     raise DatasetError(
         f"{next(iter(below))} looks like a split folder inside a class, and {odd} is not divided "
         "like that; give each class a train and a test folder, or none, "
-        f"or {_say_which(folder, {})}"
+        f"or {_say_which({})}"
     )
 
 
-def _refuse_same_classes(folder: Path, classes: dict[Path, list[str]]) -> None:
+def _refuse_same_classes(classes: dict[Path, list[str]]) -> None:
     """Refuse folders beside each other that hold the same folders: rather splits than classes."""
     paths = [path for path in classes if len(classes[path]) > 1]
     for i, one in enumerate(paths):
@@ -164,11 +164,11 @@ def _refuse_same_classes(folder: Path, classes: dict[Path, list[str]]) -> None:
                 raise DatasetError(
                     f"{other} and {one} hold the same folders ({', '.join(map(shown, shared))}), "
                     "and look like splits of one data set, not like classes; rename them train, "
-                    f"val and test, or {_say_which(folder, {other: 'train', one: 'test'})}"
+                    f"val and test, or {_say_which({other: 'train', one: 'test'})}"
                 )
 
 
-def _say_which(folder: Path, given: Mapping[Path, str]) -> str:
+def _say_which(given: Mapping[Path, str]) -> str:
     example = {shown(path.name): split for path, split in given.items()}
     words = " ".join(f"{name}={split}" for name, split in example.items())
     return (
@@ -214,10 +214,9 @@ def _add_splits(records: Records, inside: list[Path], given: dict[Path, str]) ->
 
 def _add_class(records: Records, folder: Path, name: str, split: str | None) -> None:
     files, problems = find_photos(folder)
-    records.problems += problems
     if not files:
-        what = "has no pictures"
-        records.problems.append(Problem(folder, what, "add some, or remove the folder"))
+        problems.append(Problem(folder, "has no pictures", "add some, or remove the folder"))
+    records.problems += problems
     for path in files:
         relative = path.relative_to(records.folder).as_posix()
         records.photos.append(Photo(relative, name, split))

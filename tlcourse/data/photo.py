@@ -34,13 +34,12 @@ NOTICES = {5504: "6b4966252973c581b521f804453c6a0649ea6a2ce7e3e5c7deeb7d80623de2
 class Problem:
     """One thing that is wrong with the data, where it is, and what to do about it."""
 
-    path: Path | None
+    path: Path
     what: str
     remedy: str
 
     def __str__(self) -> str:
-        where = f"{shown(self.path)}: " if self.path is not None else ""
-        return f"{where}{self.what}; {self.remedy}"
+        return f"{shown(self.path)}: {self.what}; {self.remedy}"
 
 
 class PhotoError(CourseError, ValueError):

@@ -63,9 +63,8 @@ class ImageSet:
 
     def __repr__(self) -> str:
         counts = np.bincount(self.labels, minlength=len(self.classes))
-        return f"ImageSet({len(self)} pictures: " + (
-            ", ".join(f"{n} {name}" for name, n in zip(self.classes, counts, strict=True)) + ")"
-        )
+        named = ", ".join(f"{n} {name}" for name, n in zip(self.classes, counts, strict=True))
+        return f"ImageSet({len(self)} pictures: {named})"
 
     def image(self, i: int, *, at_least: int | None = None) -> Image.Image:
         """Return picture ``i`` as an upright RGB image (``at_least``: see ``decode_photo``)."""

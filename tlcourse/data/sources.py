@@ -130,9 +130,8 @@ class DigitSource(PixelSource):
 
     def pixels(self, row: int) -> np.ndarray:
         small = Image.fromarray(np.round(digits()[0][row] * (255 / 16)).astype(np.uint8))
-        return np.asarray(
-            small.resize((self.size, self.size), Image.Resampling.BICUBIC).convert("RGB")
-        )
+        large = small.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        return np.asarray(large.convert("RGB"))
 
 
 @lru_cache(maxsize=1)

@@ -41,10 +41,8 @@ def lite(architecture: str, state: Mapping | None) -> Parts:
     net: Any = timm.create_model(architecture, pretrained=False)
     if state is not None:
         net.load_state_dict(_timm_names(state, [len(stage) for stage in net.blocks]))
-    stages = {"stem": [net.conv_stem, net.bn1]}
-    stages |= {f"stage{i}": list(blocks) for i, blocks in enumerate(net.blocks, 1)}
-    stages["stage8"] = [net.conv_head, net.bn2]
-    return stages, _classifier(net.classifier)
+    groups = [[net.conv_stem, net.bn1], *map(list, net.blocks), [net.conv_head, net.bn2]]
+    return numbered(groups), _classifier(net.classifier)
 
 
 def _timm_names(state: Mapping, blocks_per_stage: list[int]) -> dict:
@@ -71,16 +69,15 @@ def _timm_names(state: Mapping, blocks_per_stage: list[int]) -> dict:
 def resnet(architecture: str, state: Mapping | None) -> Parts:
     """A ResNet of torchvision."""
     net = from_torchvision(architecture, state)
-    stages = {"stem": [net.conv1, net.bn1, net.relu, net.maxpool]}
-    stages |= {f"stage{i}": list(getattr(net, f"layer{i}")) for i in range(1, 5)}
-    return stages, _classifier(net.fc)
+    layers = (net.layer1, net.layer2, net.layer3, net.layer4)
+    groups = [[net.conv1, net.bn1, net.relu, net.maxpool], *map(list, layers)]
+    return numbered(groups), _classifier(net.fc)
 
 
 def features(architecture: str, state: Mapping | None) -> Parts:
     """A network of torchvision that is one list of `features`."""
     net = from_torchvision(architecture, state)
-    stages = numbered([module] for module in net.features)
-    return stages, _classifier(*net.classifier)
+    return numbered([module] for module in net.features), _classifier(*net.classifier)
 
 
 def inception(architecture: str, state: Mapping | None) -> Parts:
@@ -90,10 +87,9 @@ def inception(architecture: str, state: Mapping | None) -> Parts:
     options = {"init_weights": False, "transform_input": False, "aux_logits": state is not None}
     net = from_torchvision(architecture, state, **options)
     children = {n: m for n, m in net.named_children() if n not in ("AuxLogits", "avgpool")}
-    mixed = [name for name in children if name.startswith("Mixed")]
-    stages = {"stem": [m for n, m in children.items() if n.startswith(("Conv2d", "maxpool"))]}
-    stages |= {f"stage{i}": [children[name]] for i, name in enumerate(mixed, 1)}
-    return stages, _classifier(net.dropout, net.fc)
+    stem = [m for n, m in children.items() if n.startswith(("Conv2d", "maxpool"))]
+    mixed = [[m] for n, m in children.items() if n.startswith("Mixed")]
+    return numbered([stem, *mixed]), _classifier(net.dropout, net.fc)
 
 
 def squeezenet(architecture: str, state: Mapping | None) -> Parts:

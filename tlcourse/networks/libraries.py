@@ -29,15 +29,7 @@ from timm.data import ImageNetInfo, infer_imagenet_subset
 from timm.models import VisionTransformer
 from torch import nn
 
-from .backbones import (
-    CLASS_TOKEN,
-    BackboneSpec,
-    Build,
-    Parts,
-    StageError,
-    Tokens,
-    UnknownBackboneError,
-)
+from .backbones import CLASS_TOKEN, BackboneSpec, Build, Parts, StageError, UnknownBackboneError
 from .cuts import from_torchvision, numbered
 from .preprocess import ANY_SIDE, Preprocess
 
@@ -121,6 +113,7 @@ def _timm_spec(name: str, architecture: str) -> BackboneSpec:
         takes = range(size, size + 1)
     else:
         takes = _sides(net)
+    by_class_token = getattr(net, "global_pool", None) in ("token", None)
     interpolation = about["interpolation"]
     preprocess = Preprocess(
         size,
@@ -143,15 +136,9 @@ def _timm_spec(name: str, architecture: str) -> BackboneSpec:
         preprocess=preprocess,
         build=functools.partial(_cut_timm, options=options, side=preprocess.nearest(_CHECKED_AT)),
         file=f"{repository.replace('/', '--')}.safetensors" if repository else "",
-        tokens=_tokens(net),
+        tokens=CLASS_TOKEN if by_class_token else (getattr(net, "num_prefix_tokens", 0), None),
         classes=_classes(about),
     )
-
-
-def _tokens(net: nn.Module) -> Tokens:
-    if getattr(net, "global_pool", None) in ("token", None):
-        return CLASS_TOKEN
-    return (getattr(net, "num_prefix_tokens", 0), None)
 
 
 def _classes(about: Mapping) -> tuple[str, ...] | None:

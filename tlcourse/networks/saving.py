@@ -152,9 +152,8 @@ def _check_form(about: dict) -> None:
 
 
 def _build(about: dict, tensors: dict) -> TransferModel:
-    backbone = load_backbone(about["backbone"], weights=None)
     model = replace_head(
-        backbone,
+        load_backbone(about["backbone"], weights=None),
         about["classes"],
         hidden=about["hidden"],
         cut=about["last_stage"],

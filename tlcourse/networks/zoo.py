@@ -107,20 +107,16 @@ def find_spec(name: str) -> BackboneSpec:
         if library == "torchvision" and listed and listed.downloaded:
             return listed  # cut and normalised by hand
         return library_spec(name)
-    elsewhere = [f"{library}/{name}" for library in _libraries_with(name)]
-    near = elsewhere or difflib.get_close_matches(name, BACKBONES, n=3)
+    near = [f"timm/{name}"] if timm.is_model(name) else []
+    if name in torchvision.models.list_models(module=torchvision.models):
+        near.append(f"torchvision/{name}")
+    near = near or difflib.get_close_matches(name, BACKBONES, n=3)
     near = near or [f"timm/{n}" for n in difflib.get_close_matches(name, timm.list_models())]
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     raise UnknownBackboneError(
         f"no network {name!r}; there are {', '.join(BACKBONES)}, and timm/NAME and "
         f"torchvision/NAME for any image classifier of these libraries.{meant}"
     )
-
-
-def _libraries_with(name: str) -> list[str]:
-    known = {"timm": timm.is_model(name)}
-    known["torchvision"] = name in torchvision.models.list_models(module=torchvision.models)
-    return [library for library, has in known.items() if has]
 
 
 def load_backbone(

@@ -306,7 +306,6 @@ def get_strategy(name: str | Strategy, backbone: StagedNetwork) -> Strategy:
     """
     need_network(backbone, "get_strategy")
     strategy = name if isinstance(name, Strategy) else _named(str(name), backbone)
-    strategy.kept(backbone)
     strategy.trained_stages(backbone)
     strategy.random_stages(backbone)
     return strategy

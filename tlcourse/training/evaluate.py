@@ -57,9 +57,8 @@ class Evaluation:
     def confusion(self) -> np.ndarray:
         """Counts of shape (classes, classes): rows are true classes, columns predicted ones."""
         size = len(self.classes)
-        return np.bincount(self.labels * size + self.predictions, minlength=size**2).reshape(
-            size, size
-        )
+        places = self.labels * size + self.predictions
+        return np.bincount(places, minlength=size**2).reshape(size, size)
 
     @property
     def per_class(self) -> dict[str, dict[str, float]]:

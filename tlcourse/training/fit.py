@@ -172,14 +172,9 @@ def fit(
         model.to(device)
         model.image_size = input_size(model, data.train, size)
         history = History(seed=seed, device=str(device))
-        trained: nn.Module = model
-        sources: list = []
         cut = cacheable_through(model, unfreeze_at) if cache else None
-        for images in (data.train, data.validation):
-            source, trained = open_batches(model, images, cut, device, progress, augment)
-            sources.append(source)
-            augment = None  # validation pictures stay as they are
-        train, validation = sources
+        train, trained = open_batches(model, data.train, cut, device, progress, augment)
+        validation, _ = open_batches(model, data.validation, cut, device, progress)
         best.part = trained
         best.judge = functools.partial(_validate, trained, validation)
         history.cached_through = cut
@@ -197,8 +192,8 @@ def fit(
                         optimizer = None
                     if optimizer is None:
                         optimizer = make_optimizer(model, lr, stage_lrs, weight_decay)
-                        batches = len(chunks_of(np.arange(len(data.train)), batch_size))
-                        steps = batches * (epochs - epoch + 1)
+                        chunks = chunks_of(np.arange(len(data.train)), batch_size)
+                        steps = len(chunks) * (epochs - epoch + 1)
                         schedule = _one_cycle(optimizer, steps)
                     trained.train()
                     order = np.random.default_rng([seed, epoch]).permutation(len(data.train))
@@ -211,8 +206,7 @@ def fit(
                     history.rows.append(row)
                     best.consider(row)
                     bar.update()
-                    go_on = on_epoch(row) if on_epoch else None
-                    if go_on is False:
+                    if on_epoch and on_epoch(row) is False:
                         history.interrupted = True
                         break
                     if patience is not None and epoch - best.epoch >= patience:

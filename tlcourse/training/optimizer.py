@@ -55,14 +55,12 @@ def make_optimizer(
         )
     if lr is None:
         lr = STAGE_LR if any(stages.values()) else HEAD_LR
+    head = [p for p in model.head.parameters() if p.requires_grad]
     groups: list[dict] = [
         {"name": name, "params": params, "lr": (stage_lrs or {}).get(name, lr)}
-        for name, params in stages.items()
+        for name, params in (stages | {"head": head}).items()
         if params
     ]
-    head = [p for p in model.head.parameters() if p.requires_grad]
-    if head:
-        groups.append({"name": "head", "params": head, "lr": lr})
     if not groups:
         raise TrainingError("everything is frozen, the head included: nothing is left to train")
     if wrong := [rate for rate in (weight_decay, *(g["lr"] for g in groups)) if not rate >= 0]:
