@@ -7,7 +7,7 @@ import glob
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -101,10 +101,13 @@ def predict_pictures(
         The answer is `NOT_SURE` where no class has this probability.
     """
     bar = progress_bar(
-        total=len(files), what="predicting", unit="picture", enabled=progress and table is not None
+        predict_files(model, files, device=device),
+        total=len(files),
+        what="predicting",
+        unit="picture",
+        enabled=progress and table is not None,
     )
-    with bar:
-        answers = _counted(predict_files(model, files, device=device), bar)
+    with bar as answers:
         if table is None:
             return _print(model, answers, not_sure)
         if str(table) == "-":
@@ -116,19 +119,13 @@ def predict_pictures(
             return problems
 
 
-def _counted(answers, bar) -> Iterator:
-    for answer in answers:
-        bar.update()
-        yield answer
-
-
 def said(model: TransferModel, probabilities: np.ndarray, not_sure: float = 0.0) -> str:
     """Return the answer: the most probable class, or `NOT_SURE`."""
     best = int(probabilities.argmax())
     return model.classes[best] if probabilities[best] >= not_sure else NOT_SURE
 
 
-def _print(model: TransferModel, answers: Iterator, not_sure: float) -> list[Problem]:
+def _print(model: TransferModel, answers: Iterable, not_sure: float) -> list[Problem]:
     problems = []
     for path, found in answers:
         if isinstance(found, Problem):
@@ -139,7 +136,7 @@ def _print(model: TransferModel, answers: Iterator, not_sure: float) -> list[Pro
     return problems
 
 
-def _write(file, model: TransferModel, answers: Iterator, not_sure: float) -> list[Problem]:
+def _write(file, model: TransferModel, answers: Iterable, not_sure: float) -> list[Problem]:
     writer = csv.writer(file, lineterminator="\n")
     columns = [f"p({name})" for name in model.classes]
     writer.writerow(["file", "answer", "probability", *columns, "problem"])

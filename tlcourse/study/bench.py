@@ -42,9 +42,7 @@ RATES = tuple(float(f"{digit}e{power}") for power in range(-12, 2) for digit in 
 
 def first_rate(strategy: Strategy) -> float:
     """The learning rate that is tried first: about what is usual for what is trained."""
-    if strategy.trained in (0, strategy.reinitialised):
-        return 3e-3
-    return 3e-4
+    return 3e-3 if strategy.trained in (0, strategy.reinitialised) else 3e-4
 
 
 @dataclass

@@ -57,10 +57,12 @@ def run_sweep(
     if len(left) < len(runs):
         say(f"{len(runs) - len(left)} of {len(runs)} runs have their rows in {path} already")
     left = _without_absent(left, say)
-    time_left, failed = _TimeLeft(rows), []
+    started, before, failed = time.monotonic(), len(rows), []
     for number, run in enumerate(left, 1):
         try:
-            row = benches[run.backbone].measure(run, _pilot(rows, run))
+            pilot = tuple(run._replace(seed=PILOT_SEED))  # its rate holds for all seeds
+            known = next((row for row in rows if _key(row) == pilot), None)
+            row = benches[run.backbone].measure(run, known)
         except CourseError as error:
             failed.append(f"{run}: {error}")
             say(f"[{number}/{len(left)}] failed: {failed[-1]}")
@@ -70,7 +72,7 @@ def run_sweep(
         rows.append(row)
         say(
             f"[{number}/{len(left)}] {run}: test accuracy {row['test_accuracy']:.3f}, "
-            f"lr {row['lr']:g}; {time_left.estimate(rows, row, left[number:])}"
+            f"lr {row['lr']:g}; {_estimate(rows, rows[before:], started, left[number:])}"
         )
     if failed:
         raise SweepError(f"{len(failed)} of {len(left)} runs failed:\n" + "\n".join(failed))
@@ -113,24 +115,13 @@ def _same_pictures(rows: list[dict], new: dict, path: str | Path) -> None:
             )
 
 
-def _pilot(rows: list[dict], run: Run) -> dict | None:
-    """The row with the pilot seed, whose rate holds for all seeds."""
-    pilot = tuple(run._replace(seed=PILOT_SEED))
-    return next((row for row in rows if _key(row) == pilot), None)
-
-
-class _TimeLeft:
-    """Estimates the time left from what like runs took."""
-
-    def __init__(self, rows: list[dict]):
-        self.started, self.before = time.monotonic(), len(rows)
-
-    def estimate(self, rows: list[dict], row: dict, runs: list[Run]) -> str:
-        elapsed = time.monotonic() - self.started
-        # Training is a part of a run: pilots, reading and testing come on top.
-        pace = elapsed / max(sum(r["seconds"] for r in rows[self.before :]), 0.01)
-        seconds = pace * sum(_expected(rows, run) for run in runs)
-        return f"{elapsed / 60:.1f} min, about {seconds / 60:.0f} min left"
+def _estimate(rows: list[dict], new: list[dict], started: float, runs: list[Run]) -> str:
+    """Estimate the time left from what like runs took."""
+    elapsed = time.monotonic() - started
+    # Training is a part of a run: pilots, reading and testing come on top.
+    pace = elapsed / max(sum(row["seconds"] for row in new), 0.01)
+    seconds = pace * sum(_expected(rows, run) for run in runs)
+    return f"{elapsed / 60:.1f} min, about {seconds / 60:.0f} min left"
 
 
 def _expected(rows: list[dict], run: Run) -> float:

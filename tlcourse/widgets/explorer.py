@@ -103,7 +103,8 @@ class FreezeExplorer(CourseWidget):
         described = self._describe(network)
         choice = default_choice(described)
         choice["dataset"] = dataset or (splits.name if splits else "pets")
-        choice["per_class"] = per_class or _pictures_a_class(splits) or 10
+        each = max(1, len(splits.train) // len(splits.classes)) if splits else 10
+        choice["per_class"] = per_class or each
         measured = measured_rows(described["name"])
         super().__init__(
             network=described,
@@ -335,7 +336,3 @@ def _check_model(model) -> None:
             f"a {type(model).__name__} has no stages to freeze; give a model from "
             "tl.replace_head(...) or tl.load_backbone(...)"
         )
-
-
-def _pictures_a_class(splits: ImageSplits | None) -> int | None:
-    return max(1, len(splits.train) // len(splits.classes)) if splits else None

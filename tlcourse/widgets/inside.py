@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..activations.cache import cache_activations
 from ..base.pictures import data_uri
-from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, as_maps, eval_mode, pool
 from ..networks.heads import TransferModel
 from ..training.explain import class_activation_map
@@ -86,11 +84,6 @@ def nearest(features: np.ndarray, gallery: np.ndarray, count: int = 5) -> list[t
     product = gallery @ features
     cosine = np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
     return [(int(i), float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:count]]
-
-
-def gallery_features(backbone: Backbone, images: ImageSet, size: int) -> np.ndarray:
-    """Pooled activations (N, C) after the last stage, from the cache where they are there."""
-    return cache_activations(backbone, images, size=size, progress=False).numpy()
 
 
 def thumbnail(image: Image.Image) -> str:

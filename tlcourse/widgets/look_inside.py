@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from ..activations.cache import cache_activations
 from ..base.errors import CourseError, TrainingError
 from ..data.photo import decode_photo
 from ..data.sets import ImageSet, ImageSplits
@@ -164,7 +165,8 @@ class LookInside(CourseWidget):
 
     def _nearest(self, gallery: ImageSet, features: np.ndarray, size: int) -> list[dict]:
         if self._features is None:
-            self._features = inside.gallery_features(self._backbone, gallery, size)
+            rows = cache_activations(self._backbone, gallery, size=size, progress=False)
+            self._features = rows.numpy()
         return [
             {
                 "class": gallery.classes[gallery.labels[row]],
