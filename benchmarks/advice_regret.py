@@ -123,7 +123,10 @@ def write(path: Path, rows: list[dict]) -> None:
 
 
 def places(datasets) -> dict[tuple, dict[str, float]]:
-    """Mean test accuracy by strategy, for each place where the sweep has tried what is needed."""
+    """Mean test accuracy by strategy, for each place where the sweep has tried what is needed.
+
+    A strategy counts from three seeds on, as in the verdicts of the lessons.
+    """
     rows = [
         row
         for row in read_rows(results_file())
@@ -131,6 +134,8 @@ def places(datasets) -> dict[tuple, dict[str, float]]:
     ]
     found: dict[tuple, dict[str, float]] = {}
     for row in summarise(rows, by=(*PLACE, "strategy")):
+        if row["n"] < 3:
+            continue
         found.setdefault(tuple(row[name] for name in PLACE), {})[row["strategy"]] = row["mean"]
     return {place: tried for place, tried in found.items() if set(NEEDED) <= set(tried)}
 

@@ -188,4 +188,4 @@ def row_key(digest: str, view: int | None) -> bytes:
 
 
 def _chunks(items: np.ndarray, size: int) -> list[np.ndarray]:
-    return np.split(items, range(size, len(items), size))
+    return np.split(items, range(size, len(items), size)) if len(items) else []
