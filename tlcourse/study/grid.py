@@ -71,6 +71,7 @@ def grid() -> list[Run]:
         (("pets",), ("reinit_1", "reinit_2", "reinit_3"), few, five),
         (("digits",), ("scratch",), few, five),
         (("digits",), ("random_frozen",), (50,), three),
+        (drawn, ("extended_updated",), few, three),
         (("pets",), sound, (1000,), three),
         (("pets", "cats_dogs"), ("linear_probe",), (10, 50, 200), three, (96,), others),
         (("cats_dogs",), ("linear_probe",), (50, 200), three, full, (DEFAULT_BACKBONE, *others)),
