@@ -56,10 +56,8 @@ def quick_gradients(network: nn.Module) -> Iterator[None]:
 
 
 def _is_such(layer: nn.Conv2d) -> bool:
-    channels, (k, _) = layer.in_channels, layer.kernel_size
-    such = nn.Conv2d(
-        channels, channels, k, padding=k // 2, groups=channels, bias=False, device="meta"
-    )
+    c, (k, _) = layer.in_channels, layer.kernel_size
+    such = nn.Conv2d(c, c, k, padding=k // 2, groups=c, bias=False, device="meta")
     return repr(layer) == repr(such) and k % 2 == 1 and "forward" not in vars(layer)
 
 
