@@ -171,7 +171,8 @@ def test_a_process_that_may_open_no_more_files_removes_nothing(store):
     code = (
         "import os, resource, sys; from pathlib import Path\n"
         "import numpy as np\n"
-        "from tlcourse.activations.store import CacheError, Store\n"
+        "from tlcourse.activations.shards import CacheError\n"
+        "from tlcourse.activations.store import Store\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "hog = []\n"
         "try:\n"
