@@ -13,7 +13,6 @@ from tlcourse.training.small_maps import quick_gradients
 from .figure import NETWORK, Figure, no_gpu, seconds
 
 BATCH, SIZE, STEPS = 32, 224, 4
-SMALL_BATCH, SMALL = 16, 48
 
 
 def _pictures_a_second(
@@ -39,37 +38,31 @@ def _pictures_a_second(
     return {"value": value}
 
 
-def as_fit_does(**how) -> dict:
+def _as_fit_does(quick=True, **how) -> dict:
     keep_freed_memory()
-    return _pictures_a_second(torch.channels_last, quick=True, **how)
+    return _pictures_a_second(torch.channels_last, quick=quick, **how)
 
 
-def plain(**how) -> dict:
-    return _pictures_a_second(torch.contiguous_format, **how)
-
-
-_small = {"batch": SMALL_BATCH, "size": SMALL, "steps": 20}
-
-_on_gpu = partial(_pictures_a_second, torch.channels_last, "cuda", steps=50)
-
-FIGURES = {
-    "fine-tuning": Figure(
-        about=f"pictures a second through a step of fine-tuning, {SIZE} px, batches of {BATCH}",
-        goal="at least 1.5 times the plain eager loop",
-        unit="pictures/s",
-        more_is_better=True,
-        contestants={"as fit does": as_fit_does, "plain eager loop": plain},
-    ),
-    "fine-tuning-small": Figure(
-        about=f"the same with pictures of {SMALL} px, batches of {SMALL_BATCH}",
+def _on_cpu(size: int, batch: int, steps: int) -> Figure:
+    how = {"size": size, "batch": batch, "steps": steps}
+    return Figure(
+        about=f"pictures a second through a step of fine-tuning, {size} px, batches of {batch}",
         goal="at least 1.5 times the plain eager loop",
         unit="pictures/s",
         more_is_better=True,
         contestants={
-            "as fit does": partial(as_fit_does, **_small),
-            "plain eager loop": partial(plain, **_small),
+            "as fit does": partial(_as_fit_does, **how),
+            "the same, all gradients by PyTorch": partial(_as_fit_does, quick=False, **how),
+            "plain eager loop": partial(_pictures_a_second, torch.contiguous_format, **how),
         },
-    ),
+    )
+
+
+_on_gpu = partial(_pictures_a_second, torch.channels_last, "cuda", steps=50)
+
+FIGURES = {
+    "fine-tuning": _on_cpu(SIZE, BATCH, STEPS),
+    "fine-tuning-small": _on_cpu(size=48, batch=16, steps=20),
     "fine-tuning-gpu": Figure(
         about=f"a step of fine-tuning, {SIZE} px, batches of {BATCH}, on a GPU",
         goal="stated, not compared",

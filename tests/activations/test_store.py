@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tlcourse.activations import housekeeping
+from tlcourse.activations import files, housekeeping
 from tlcourse.activations.files import CacheReadOnlyError, own_files, remove_debris
 from tlcourse.activations.shards import ENDING, CacheError, Shard
 from tlcourse.activations.store import Store, folder_name, read_manifest, rows_per_shard
@@ -479,6 +480,36 @@ def test_clear_takes_what_is_named_and_nothing_else(three):
     assert names(cache_commands.clear_cache(["neta"], cache_dir=three)) == ["neta"]
     cache_commands.clear_cache(["netb", "netc"], cache_dir=three)
     assert all(path.exists() for path in mine) and (three / "holiday.txt").exists()
+
+
+def test_what_a_build_writes_that_begins_meanwhile_is_not_cleared(store, monkeypatch):
+    filled(store, range(4))
+    writers, begun = housekeeping.writers, []
+
+    def begins_after_the_look(directory):
+        found = writers(directory)
+        lease = files.Temporary(directory)
+        lease.path.touch()
+        begun.extend([lease.path, store.add(keys_of([9]), rows_of([9]))])
+        return found
+
+    monkeypatch.setattr(housekeeping, "writers", begins_after_the_look)
+    assert "could not be removed" in housekeeping.remove(store.directory)
+    assert all(path.exists() for path in begun)
+    assert len(own_files(store.directory, ENDING)) == 1
+
+
+def test_a_build_says_that_it_is_in_use_though_the_folder_goes_at_first(store, monkeypatch):
+    touch, goes = Path.touch, iter([True, True, False])
+
+    def touch_after_the_folder_went(path, *options):
+        if next(goes, False):
+            path.parent.rmdir()
+        touch(path, *options)
+
+    monkeypatch.setattr(Path, "touch", touch_after_the_folder_went)
+    with store.in_use():
+        assert len(files.writers(store.directory)) == 1
 
 
 def test_what_a_living_process_builds_is_not_cleared(three):

@@ -187,6 +187,8 @@ def test_spread_shows_every_seed_and_the_numbers():
     assert len({tuple(dot) for dot in dots.tolist()}) == 3, "equal results must not hide each other"
     assert "0.920  (0.900 to 0.960)" in texts(figure)
     assert "3 seeds" in figure.axes[0].get_xlabel()
+    patches = plots.spread({"pretrained": [0.9, 0.8]}, of="patches")
+    assert "2 patches" in patches.axes[0].get_xlabel()
 
 
 def test_top5_is_sorted():

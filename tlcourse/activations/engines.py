@@ -72,7 +72,8 @@ def activations_of(
     stages: nn.Sequential, preprocess: Preprocess, pooled: bool, pixels: torch.Tensor
 ) -> torch.Tensor:
     """What `Frozen` computes, of stages that are used as they are."""
-    x = stages(preprocess.normalise(pixels.permute(0, 3, 1, 2)))
+    dtype = next(stages.parameters()).dtype
+    x = stages(preprocess.normalise(pixels.permute(0, 3, 1, 2)).to(dtype)).float()
     return pool(x, getattr(stages[-1], "tokens", CLASS_TOKEN)) if pooled else x
 
 

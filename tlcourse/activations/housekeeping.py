@@ -139,7 +139,7 @@ def remove(directory: Path) -> str:
                 f"make all that is in it: {names}. Move that elsewhere, and clear it again"
             )
         for path in rest:
-            if is_clutter(path.name):
+            if not FILE_NAME.fullmatch(path.name):
                 path.unlink(missing_ok=True)
         directory.rmdir()
     except FileNotFoundError:

@@ -134,7 +134,7 @@ def is_running(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except OSError as error:
+    except OSError as error:  # any other says that it is there, and another user's
         return not isinstance(error, ProcessLookupError)
     return True
 

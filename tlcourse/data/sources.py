@@ -108,13 +108,12 @@ class DrawnPetSource(PixelSource):
         return f"{drawn_pets.CLASSES[label]}/{index:09d}"
 
     def pixels(self, row: int) -> np.ndarray:
-        return _drawn(*self.rows[row], self.size)
+        label, index = self.rows[row]
+        return np.asarray(_draw_pet(label, index, size=self.size))
 
 
 # Other draws show many of the same pictures, the test pictures. 1500 of 224 x 224 take 230 MB.
-@lru_cache(maxsize=1500)
-def _drawn(label: int, index: int, size: int) -> np.ndarray:
-    return np.asarray(drawn_pets.draw_pet(label, index, size=size))
+_draw_pet = lru_cache(maxsize=1500)(drawn_pets.draw_pet)
 
 
 class DigitSource(PixelSource):

@@ -1,8 +1,8 @@
 """Gradients of depthwise convolutions on feature maps smaller than their kernels.
 
-There oneDNN, with which PyTorch computes on a CPU, takes a slow way to the gradient of the weights:
-with pictures of 64 pixels and fewer a third of the time of a step is spent on it. The sums are few,
-and taken here one place of the kernel after another (`python -m benchmarks fine-tuning-small`).
+There oneDNN, with which PyTorch computes on a CPU, takes a slow way to the gradient of the weights,
+and with small pictures a large part of a step is spent on it. The sums are few, and taken here one
+place of the kernel after another; `python -m benchmarks fine-tuning-small` measures what it gains.
 """
 
 from __future__ import annotations
