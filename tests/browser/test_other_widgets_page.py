@@ -96,7 +96,7 @@ def test_an_empty_case_map_says_so(page):
     empty.regions = []
     show(page, empty)
     text = page.locator(".tlm-side").inner_text()
-    assert "no recommendation" in text and "No measured data sets" in text
+    assert "No corner of the map" in text and "No measured data sets" in text
     assert page.errors == []
 
 

@@ -57,7 +57,18 @@ def pair_is_fair(answer: Any) -> str | None:
         if not moved(getattr(model, part), tensors(getattr(other, part))):
             what = "both heads start" if part == "head" else "the rival's stages start"
             return f"With another seed, {what} the same: did you pass `seed` on?"
-    return _drift(first, second)
+    return _drift(first, second) or _phases(first, second)
+
+
+def _phases(first, second):
+    ways = (getattr(model, "strategy", None) for model in (first, second))
+    alone = [bool(way and way.probe_first and way.trained != way.reinitialised) for way in ways]
+    if alone[0] != alone[1]:
+        return (
+            "`tl.train` would train the head of one of the two first, and at ten times the rate of "
+            "the stages after that: that is a second difference. `probe_first=False` leaves it out."
+        )
+    return None
 
 
 def _differ_in_more(first, second, known):

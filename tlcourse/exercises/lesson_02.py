@@ -187,8 +187,9 @@ def _softmax(answer: Any) -> str | None:
 
 q3 = Exercise(
     title="Softmax, safely",
-    question="Write `softmax(logits)` for a tensor of shape (pictures, classes), out of "
-    "`exp`, sums and differences. It must also work where a logit is 1000.",
+    question="Write `softmax(logits)` for a tensor of shape (pictures, classes), without "
+    "PyTorch's own: `exp`, a maximum, a sum, a difference and a division will do. It must also "
+    "work where a logit is 1000.",
     hints=[
         "The formula from above, with the sum taken over the classes of each picture.",
         "Adding the same number to all logits of a picture changes nothing. Which number makes "

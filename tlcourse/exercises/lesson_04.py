@@ -110,11 +110,11 @@ def _which(answer: Any) -> str | None:
 
 q2 = Exercise(
     title="Compute again, or not?",
-    question="All stages are frozen, and the pooled activations after stage8 are on disk. Which of "
-    "these five changes make the table wrong? Set `answer` to a list of letters, such as "
-    "['a', 'e']. 'a': the learning rate is doubled. 'b': pictures are shown at 160 pixels instead "
-    "of 128. 'c': the head gets a hidden layer of 64 units. 'd': stage8 is thawed and trained. "
-    "'e': all photographs are renamed and moved to another folder.",
+    question="All stages are frozen, and the course's cache holds the pooled activations after "
+    "stage8. After which of these five changes must they be computed again? Set `answer` to a list "
+    "of letters, such as ['a', 'e']. 'a': the learning rate is doubled. 'b': pictures are shown at "
+    "160 pixels instead of 128. 'c': the head gets a hidden layer of 64 units. 'd': stage8 is "
+    "thawed and trained. 'e': all photographs are renamed and moved to another folder.",
     hints=[
         "A row is a function of three things: the pixels that come in, the frozen weights, and "
         "where the network is cut.",

@@ -266,7 +266,7 @@ q5 = Exercise(
     "classes, seed)`, which returns two models that train `stage7`, `stage8` and a new head on "
     "frozen stages below, batch norm included. In the first they start from the backbone's "
     "weights, in the second from random ones, and nothing else differs: not even the first weights "
-    "of the head.",
+    "of the head, and neither trains its head first (`probe_first=False`).",
     hints=[
         "Two strategies of the course do this, and `tl.apply` builds a model from a strategy.",
         "Stages with random weights always let batch norm adapt, pretrained ones only with "
@@ -274,13 +274,14 @@ q5 = Exercise(
     ],
     solution="""
 def fair_pair(backbone, classes, seed):
-    copied = tl.Strategy("copied", trained=2, batch_norm="adapt")
+    copied = tl.Strategy("copied", trained=2, batch_norm="adapt", probe_first=False)
     first = tl.apply(copied, backbone, classes, seed=seed)
     second = tl.apply("reinit_2", backbone, classes, seed=seed)
     return first, second
 """,
-    explanation="The two strategies agree in all but `reinitialised`, batch norm included. "
-    "`tl.apply` copies the backbone, and the same seed gives the same first head.",
+    explanation="The two strategies agree in all but `reinitialised`, batch norm included, and "
+    "neither trains its head first. `tl.apply` copies the backbone, and the same seed gives the "
+    "same first head.",
     names=("fair_pair",),
     setup="import tlcourse as tl",
     check=pair_is_fair,

@@ -15,14 +15,15 @@ from .style import in_style
 _A3 = (16.5, 11.7)  # inches
 
 _STEPS = """\
-1  Count. Size is classes × different pictures of the smallest class.
-    Copies count once; many of one animal on one afternoon, as few.
+1  Count the different pictures of the smallest class. Copies
+    count once; many of one animal on one afternoon, as few.
 
 2  Measure. Train a linear classifier on frozen features, once with
     pretrained weights and once with random ones. Similarity is the
     share of errors that pretraining removes.
 
-3  Find your place on the map, and try what stands there first.
+3  Find your place on the map. Its corner names the usual recipe:
+    try it, and beside it fine-tuning with care, the head first.
 
 4  Near a line? Try both neighbours, with several seeds, and choose
     on validation pictures. The test pictures come once, at the end."""

@@ -23,7 +23,7 @@ def grid() -> list[Run]:
         (("digits",), 100),
         (("ants_bees",), 50),
     )
-    five, three, two = range(5), range(3), range(2)
+    ten, five, three, two = range(10), range(5), range(3), range(2)
     sound = ("linear_probe", "last_3", "finetune_all")
     stages = ("stem", *(f"stage{i}" for i in range(1, 9)))
     cuts = tuple(f"cut_{stage}" for stage in stages)
@@ -61,8 +61,9 @@ def grid() -> list[Run]:
         (("pets", "blood_cells", "cats_dogs"), ("scratch", "finetune_naive"), (200,), five),
         (("ants_bees",), ("finetune_naive",), (50,), five),
         (every, ("linear_probe", "finetune_all", "cut_stage5"), (5, 20, 50), five),
-        (drawn, ("last_3",), (5, 20), three),
-        (("cats_dogs",), ("last_3",), (5,), three),
+        (every, ("linear_probe", "finetune_all", "cut_stage5"), (5,), ten),  # the widest spread
+        (("pets", "digits", "cats_dogs"), ("last_3",), (5,), ten),
+        (drawn, ("last_3",), (20,), three),
         (("pets",), ("random_frozen", "last_1", "last_2", "last_3", "last_5"), (50,), three),
         (("pets",), ("last_1", "last_2", "last_5"), (200,), three),
         (("pets",), ("reinit_1", "reinit_2", "reinit_3"), few, five),

@@ -149,7 +149,7 @@ class CaseMapView {
       ...(region
         ? [h("h4", {}, `Your case: ${region.title}`), h("p", { class: "big" }, inWords(region.strategy)), h("code", {}, region.strategy),
           h("p", {}, region.why)]
-        : [h("p", {}, "There is no recommendation for this size and similarity.")]));
+        : [h("p", {}, "No corner of the map holds this size and similarity.")]));
     const nearest = nearestPoint(points, size, similarity);
     this.dots.forEach((dot, i) => dot.classList.toggle("on", i === nearest));
     this.measured.replaceChildren(...this.sayPoint(points[nearest], region));
