@@ -1,13 +1,32 @@
-"""Every lesson, opened in JupyterLab in a browser and run from top to bottom."""
+"""Lessons opened in JupyterLab in a browser and run from top to bottom, as a learner does.
+
+Every lesson is run by nbval and by papermill; a browser adds what is shown with a kernel behind it.
+So each widget is seen in the first lesson that has it.
+"""
 
 import json
 import os
+import re
+from pathlib import Path
 
 import pytest
 from lesson_example import code, example_cells, write_notebook
 
+from tlcourse.app.lessons import find_lessons
+
 # `lesson` looks at a lesson as it is stored; `smoke` takes seconds.
 PROFILE = os.environ.get("TLCOURSE_BROWSER_PROFILE", "smoke")
+
+
+def first_with_each_widget():
+    shown, first = set(), []
+    for lesson in find_lessons(folder=Path(__file__).resolve().parents[2] / "notebooks"):
+        text = lesson.path.read_text(encoding="utf-8")
+        widgets = set(re.findall(r"from tlcourse\.widgets import (\w+)", text))
+        if widgets - shown:
+            first.append(lesson)
+        shown |= widgets
+    return first
 
 
 def assert_ran(notebook):
@@ -18,12 +37,13 @@ def assert_ran(notebook):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_lesson_runs(lesson, lab, page):
-    content = json.loads(lesson.path.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("shown", first_with_each_widget(), ids=lambda lesson: lesson.name)
+def test_lesson_runs(shown, lab, page):
+    content = json.loads(shown.path.read_text(encoding="utf-8"))
     first = next(cell for cell in content["cells"] if cell["cell_type"] == "code")
     first["source"] = "".join(first["source"]).replace('"lesson"', f'"{PROFILE}"')
-    (lab.folder / lesson.path.name).write_text(json.dumps(content), encoding="utf-8")
-    notebook = lab.open(page, lesson.path.name)
+    (lab.folder / shown.path.name).write_text(json.dumps(content), encoding="utf-8")
+    notebook = lab.open(page, shown.path.name)
     notebook.run_all()
     assert_ran(notebook)
     assert notebook.python("profile") == PROFILE
