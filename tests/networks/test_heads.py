@@ -61,6 +61,13 @@ def test_the_seed_decides_the_first_weights(backbone):
     assert first == again != other
 
 
+def test_seeding_leaves_the_gpus_alone(monkeypatch):
+    seeded = []
+    monkeypatch.setattr("torch.cuda.manual_seed_all", seeded.append)
+    tl.replace_head(tl.load_backbone("resnet18", weights=None), CLASSES)
+    assert not seeded
+
+
 def test_dropout_acts_only_while_training():
     head = Head(50, 3, dropout=0.5)
     x = torch.ones(1, 50)

@@ -7,6 +7,7 @@ import torch
 import tlcourse as tl
 from tlcourse.networks.backbones import StageError, UnknownBackboneError, pool
 from tlcourse.networks.preprocess import ImageSizeError
+from tlcourse.networks.zoo import find_spec
 from tlcourse.portable.networks import ExportError, about_file, model_to_onnx
 from tlcourse.widgets import measure
 
@@ -47,6 +48,11 @@ def test_it_is_cut_into_stages(backbone):
     assert all(any(True for _ in stage.parameters()) for stage in backbone.stages)
     assert backbone.spec.licence and backbone.spec.origin.startswith("https://")
     assert len(backbone.classes) == (0 if "dinov2" in name else 1000)
+
+
+def test_the_licence_is_that_of_the_weights():
+    licences = [find_spec(f"torchvision/{name}").licence for name in ("regnet_y_128gf", "resnet50")]
+    assert "SWAG" in licences[0] and licences[1].startswith("BSD-3-Clause")
 
 
 def test_it_is_frozen_cached_trained_and_saved(backbone, pets, tmp_path):

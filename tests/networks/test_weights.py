@@ -102,3 +102,32 @@ def test_weights_of_timm_that_do_not_fit(damage, tmp_path, monkeypatch):
     said = "cannot be read as weights" if damage == "cut short" else "do not fit its layers"
     with pytest.raises(WeightsError, match=said):
         tl.load_backbone("timm/mobilenetv3_small_050")
+    # A good file in its place is taken, or the error names the note that stands in its way.
+    net = timm.create_model("mobilenetv3_small_050")
+    safetensors.torch.save_file(net.state_dict(), path)
+    if damage == "of another network":
+        with pytest.raises(WeightsError, match=rf"move the file away \(and {path.name}.sha256"):
+            tl.load_backbone("timm/mobilenetv3_small_050")
+        path.with_name(f"{path.name}.sha256").unlink()
+    tl.load_backbone("timm/mobilenetv3_small_050")
+
+
+def read_only(path, mode="w", *_, **__):
+    if str(mode).startswith("r"):
+        return open(path, mode)
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_data_folder_that_may_only_be_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
+    spec = find_spec("timm/mobilenetv3_small_050")
+    with monkeypatch.context() as patched, pytest.raises(WeightsError, match="TLCOURSE_DATA"):
+        patched.setattr("pathlib.Path.mkdir", read_only)
+        tl.load_backbone(spec.name)
+    path = tl.weights_file(spec)
+    path.parent.mkdir()
+    safetensors.torch.save_file(timm.create_model(spec.architecture).state_dict(), path)
+    monkeypatch.setattr("pathlib.Path.open", read_only)
+    monkeypatch.setattr("pathlib.Path.write_text", read_only)
+    tl.load_backbone(spec.name)
+    assert [found.name for found in path.parent.iterdir()] == [path.name]

@@ -325,6 +325,7 @@ def test_names_that_mean_nothing_are_answered_with_those_there_are(lite0, name, 
         ({"hidden": 0}, "hidden=0: give"),
         ({"trained": -1}, "head is new and trained"),
         ({"trained": "none"}, "'all'"),
+        ({"trained": True}, "trained=True"),
         ({"reinitialised": 1.5}, "'all'"),
         ({"cut": "stage3", "deleted": 1}, "not with both"),
         ({"batch_norm": "off"}, '"adapt" or "frozen"'),
@@ -335,6 +336,9 @@ def test_names_that_mean_nothing_are_answered_with_those_there_are(lite0, name, 
         ({"deleted": 3, "trained": 7}, "from 0 to 6"),
         ({"cut": "stem", "reinitialised": 2}, "from 0 to 1"),
         ({"trained": ()}, "tuple of names"),
+        ({"trained": ("stage2", "stage5"), "gradual": True}, "gradual=True thaws the last stages"),
+        ({"trained": ALL, "reinitialised": 2, "gradual": True}, "reinitialised=2"),
+        ({"trained": 2, "reinitialised": 2, "gradual": True}, "leave it out"),
         ({"cut": "stage1", "trained": ("stem", "stage4")}, "stage4 is not kept"),
     ],
 )
@@ -342,6 +346,31 @@ def test_settings_that_cannot_be_carried_out_are_refused(lite0, settings, said):
     with pytest.raises(CourseError) as error:
         tl.apply(Strategy("own", **settings), lite0, ["a", "b"])
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "option", [{"batch_norm": "adapt"}, {"stage_lrs": {"stem": 1e-5}}, {"unfreeze_at": {2: "stem"}}]
+)
+def test_what_a_strategy_sets_is_no_option_of_train(lite0, pets, option):
+    model = tl.apply("finetune_all", lite0, pets.classes)
+    before = fingerprint(model)
+    with pytest.raises(StrategyError, match=f"{next(iter(option))} follows.*finetune_all"):
+        quick(model, pets, **option)
+    assert fingerprint(model) == before
+
+
+def test_all_stages_are_random_however_they_are_counted(lite0, pets, monkeypatch):
+    seen = []
+    monkeypatch.setattr(applying, "fit", lambda *_, epochs, **__: seen.append(epochs))
+    own = Strategy("own", trained=ALL, reinitialised=9)
+    tl.train(tl.apply(own, lite0, pets.classes), pets)
+    assert seen == [60]
+
+
+def test_a_diagram_draws_no_random_numbers(lite0):
+    before = torch.get_rng_state()
+    get_strategy("hidden_2", lite0).diagram(lite0)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_gradual_unfreezing_needs_two_epochs(lite0, pets):

@@ -39,6 +39,15 @@ def test_a_batch_size_of_one_is_refused_where_it_cannot_work(pets):
         fit(pets, batch_size=1)
 
 
+@pytest.mark.parametrize("norm", ["frozen", "adapt"])
+def test_what_stands_in_the_way_of_a_cache_is_named(pets, norm):
+    model = tl.replace_head(tl.load_backbone(), pets.classes)
+    tl.freeze(model, through="stage8", batch_norm=norm)
+    said = "thawed by unfreeze_at" if norm == "frozen" else "batch norm that adapts"
+    with pytest.raises(TrainingError, match=f"here stem .*{said}"):
+        tl.fit(model, pets, epochs=2, cache=True, unfreeze_at={2: "stem"}, progress=False)
+
+
 def test_weights_with_which_uneven_classes_count_the_same(pets):
     images = pets.test.subset([*range(30), *range(100, 110)])
     weights = balancing(images)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import tlcourse as tl
+from tlcourse.base.errors import TrainingError
 from tlcourse.training.calibrate import best_temperature, calibrate, reliability, thresholds
 from tlcourse.training.evaluate import Evaluation
 
@@ -46,6 +47,33 @@ def test_reliability_counts_every_picture_once():
     bins = reliability(FOUND, bins=2)
     assert bins == [(pytest.approx(0.775), 0.75, 4)]
     assert sum(count for _, _, count in reliability(FOUND)) == 4
+
+
+@pytest.mark.parametrize("through", [None, "stage8"])
+def test_pictures_are_seen_at_their_size_where_a_loop_of_ones_own_set_none(monkeypatch, through):
+    pets = tl.load_dataset("pets", train_per_class=4, validation_per_class=4, size=48)
+    model = tl.replace_head(tl.load_backbone(), pets.classes)
+    if through:
+        tl.freeze(model, through=through)
+    seen = []
+    monkeypatch.setattr(
+        "tlcourse.training.calibrate.best_temperature",
+        lambda logits, labels: seen.append(logits.softmax(1).numpy()) or 1.0,
+    )
+    calibrate(model, pets.validation, device="cpu")
+    found = tl.evaluate(model, pets.validation, device="cpu", progress=False)
+    np.testing.assert_allclose(seen[0], found.probabilities, atol=1e-4)
+
+
+def test_what_has_no_temperature_is_refused():
+    pets = tl.load_dataset("pets", train_per_class=1, validation_per_class=4, size=48)
+    digits = tl.load_dataset("digits", train_per_class=1, validation_per_class=2)
+    model = tl.replace_head(tl.load_backbone(), pets.classes)
+    with pytest.raises(TrainingError, match="the model's classes are tigger"):
+        calibrate(model, digits.validation)
+    model.head.linear.bias.data.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="holds no numbers"):
+        calibrate(model, pets.validation)
 
 
 def test_the_temperature_is_saved_used_and_forgotten_by_training(tmp_path):

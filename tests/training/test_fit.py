@@ -71,6 +71,16 @@ def test_the_same_seed_gives_the_same_model(backbone, pets):
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_on_a_cpu_no_gpu_is_woken_or_seeded(model, pets, monkeypatch):
+    seeded = []
+    monkeypatch.setattr("torch.cuda.manual_seed_all", seeded.append)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.get_rng_state", seeded.append)
+    monkeypatch.setattr("torch.cuda.set_rng_state", lambda *_: None)
+    quick(model, pets, epochs=1)
+    assert not seeded
+
+
 def test_with_the_cache_the_model_is_the_same(backbone, pets, tmp_path, monkeypatch):
     monkeypatch.setenv("TLCOURSE_DATA", str(tmp_path))
     for through in ("stage8", "stage6"):

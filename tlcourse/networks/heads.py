@@ -159,14 +159,13 @@ def replace_head(
     classes = tuple(str(name) for name in classes)
     if len(classes) < 2:
         raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")
-    if len(set(classes)) < len(classes):
-        twice = sorted({name for name in classes if classes.count(name) > 1})
+    if twice := sorted({name for name in classes if classes.count(name) > 1}):
         raise HeadError(f"class names must differ; given more than once: {', '.join(twice)}")
     last = backbone.stage_index(cut) if cut else len(backbone.stages) - 1
     kept = OrderedDict(list(backbone.stages.named_children())[: last + 1])
     stages = nn.Sequential(copy.deepcopy(kept))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every GPU too
         channels = output_channels(stages, backbone.spec)
         head = Head(channels, len(classes), hidden, dropout, backbone.spec.tokens)
     # The head lands beside the stages, wherever the backbone was moved to.

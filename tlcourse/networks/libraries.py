@@ -35,6 +35,7 @@ from .preprocess import ANY_SIDE, Preprocess
 
 _CHECKED_AT = 96  # pixels: what the stages give is compared on a small picture
 _TRIED = (32, 64, 75, 96, 128)  # sides in pixels: the first that runs is the smallest
+_BSD = "BSD-3-Clause (code; trained on ImageNet, research terms)"
 # The transforms of these normalise for a network that then normalises once more by itself.
 _NORMALISED_TWICE = {"googlenet", "inception_v3"}
 
@@ -236,7 +237,7 @@ def torchvision_entry(
         name=name,
         architecture=architecture,
         origin=weights.url,
-        licence="BSD-3-Clause (code; trained on ImageNet, research terms)",
+        licence=weights.meta.get("license", _BSD),
         sha256="".join(re.findall(r"-([0-9a-f]{8,})\.pth$", weights.url)),
         preprocess=Preprocess(
             size,
@@ -324,7 +325,7 @@ def _check_cut(
     last = x.ndim == 4 and x.shape[1] == x.shape[2] != x.shape[3]
     if not same or last or len(stages) < 3:
         raise StageError(
-            f"{architecture} cannot be cut into stages: it does not run its parts one after the "
-            "other, or keeps channels last. Choose a ResNet, ConvNeXt, EfficientNet, MobileNet, "
+            f"{architecture} cannot be cut into stages: it has too few parts, does not run them in "
+            "turn, or keeps channels last. Choose a ResNet, ConvNeXt, EfficientNet, MobileNet, "
             "RegNet or vision transformer, or write its cut as in tlcourse/networks/cuts.py"
         )

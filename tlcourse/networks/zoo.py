@@ -149,7 +149,7 @@ def load_backbone(
         raise WeightsError(f'no weights {weights!r}; choose weights="imagenet" or weights=None')
     state = None if weights is None else read_weights(spec)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every GPU too
         try:
             stages, classifier = spec.build(spec.architecture, state)
         except (KeyError, RuntimeError) as error:

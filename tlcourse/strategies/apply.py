@@ -144,7 +144,7 @@ def train(
     Raises
     ------
     StrategyError
-        Where the model has no strategy.
+        Where the model has no strategy, or an option is one that its strategy sets.
     """
     strategy = model.strategy
     if strategy is None:
@@ -152,23 +152,28 @@ def train(
             "this model has no strategy: build it with tl.apply(strategy, backbone, classes), or "
             "train it with tl.fit"
         )
+    if given := ", ".join(sorted({"batch_norm", "stage_lrs", "unfreeze_at"} & options.keys())):
+        raise StrategyError(
+            f"train: {given} follows from the strategy {strategy.name}: change it with "
+            "dataclasses.replace(strategy, …) and build the model with tl.apply, or use tl.fit"
+        )
     check_kinds(fit, options, "train")
     options["batch_size"], cached = batch_size, cache
     if strategy.augment:
         options["augment"], cache = augment, False
-    if epochs is None:
-        epochs = epochs_of(strategy, len(data.train), batch_size)
     thawing = strategy.thawed_stages(model)
+    # Nine of nine stages and "all" are the same: where none thaws, those trained are random.
+    counted = strategy if thawing else replace(strategy, reinitialised=strategy.trained)
+    epochs = epochs or epochs_of(counted, len(data.train), batch_size)
     if not thawing:  # all that is trained is new
         return fit(model, data, epochs=epochs, lr=lr, cache=_cacheable(model, cache), **options)
     before = None
     if strategy.probe_first:
         freezing.freeze(model, through=model.stage_names[-1])
         _thaw(model, pretrained=False)
-        if head_epochs is None:
-            head_epochs = enough_epochs(len(data.train), batch_size, **HEAD_STEPS)
+        first = head_epochs or enough_epochs(len(data.train), batch_size, **HEAD_STEPS)
         plain = options | {"augment": None}
-        before = fit(model, data, epochs=head_epochs, cache=_cacheable(model, cached), **plain)
+        before = fit(model, data, epochs=first, cache=_cacheable(model, cached), **plain)
         if not strategy.gradual:
             _thaw(model)
         if before.interrupted:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+import torch
+
 from ..base.errors import CourseError
 from ..base.kinds import check_kinds
 from ..networks.backbones import StagedNetwork
@@ -53,7 +55,7 @@ class Strategy:
         Learning rate of a stage relative to that of the next: discriminative rates, as in Howard
         and Ruder (2018), where 1 is the same rate everywhere.
     gradual : bool
-        Thaw the trained stages one after the other, the last first (Howard and Ruder 2018).
+        Thaw the last stages, all pretrained, one by one from the end (Howard and Ruder 2018).
     probe_first : bool
         Train what is new, the head and stages with random weights, on the frozen rest first, and
         the pretrained stages from there (Kumar et al. 2022), so that large gradients from a random
@@ -79,9 +81,8 @@ class Strategy:
         check_kinds(Strategy, vars(self))
         for what in ("trained", "reinitialised"):
             count = getattr(self, what)
-            if count == ALL or (isinstance(count, tuple) and count):
-                continue
-            if not isinstance(count, int) or count < 0:
+            named = count == ALL or (isinstance(count, tuple) and count)
+            if not named and (type(count) is not int or count < 0):  # True is an int too
                 raise StrategyError(
                     f"{self.name}: {what}={count!r}; give a number of stages, counted from the "
                     f"last, from 0 on, {ALL!r}, or a tuple of names. The head is new and trained "
@@ -162,8 +163,8 @@ class Strategy:
     def unfreeze_at(self, network: StagedNetwork, epochs: int) -> dict[int, str] | None:
         """For `fit`: the epochs before which stages thaw, None where none does.
 
-        The head is alone in the first epoch; the last stages to thaw do so after two thirds of the
-        epochs, several at a time where epochs are few.
+        The head is alone in the first epoch; by two thirds of the epochs all have thawed, several
+        at a time where epochs are few.
         """
         names = self.trained_stages(network)[::-1]
         if not self.gradual or not names:
@@ -193,7 +194,8 @@ class Strategy:
             state = state if name in kept else "removed"
             rows.append((name, state, sum(p.numel() for p in stage.parameters())))
         channels = output_channels(backbone.prefix(kept[-1]), backbone.spec)
-        head = Head(channels, classes, self.hidden)
+        with torch.device("meta"):  # only counted: no weights are drawn
+            head = Head(channels, classes, self.hidden)
         return [*rows, ("head", "new", sum(p.numel() for p in head.parameters()))]
 
     def __str__(self) -> str:
@@ -306,8 +308,13 @@ def get_strategy(name: str | Strategy, backbone: StagedNetwork) -> Strategy:
     """
     need_network(backbone, "get_strategy")
     strategy = name if isinstance(name, Strategy) else _named(str(name), backbone)
-    strategy.trained_stages(backbone)
-    strategy.random_stages(backbone)
+    kept, trained = strategy.kept(backbone), strategy.trained_stages(backbone)
+    last = kept[len(kept) - len(trained) :]
+    if strategy.thawed_stages(backbone) != last and strategy.gradual:
+        raise StrategyError(
+            f"{strategy.name}: gradual=True thaws the last stages, from pretrained weights; with "
+            f"trained={strategy.trained!r}, reinitialised={strategy.reinitialised!r} leave it out"
+        )
     return strategy
 
 

@@ -18,7 +18,7 @@ from ..base.process import check_time
 from ..data.sets import ImageSet
 from ..networks import freezing
 from ..networks.heads import TransferModel
-from ..networks.preprocess import Augment, Preprocess
+from ..networks.preprocess import Augment, Preprocess, size_as_trained
 
 # Decoded pictures are kept in memory up to this size, and read again each epoch beyond it.
 PIXELS_IN_MEMORY = 256 * 2**20
@@ -65,6 +65,7 @@ class PixelBatches:
         return pixels
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
+        """Yield x float32 (n, 3, H, W) and y int64 (n,), on the device; the seed is `augment`'s."""
         chunks = chunks_of(order, size)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
@@ -93,6 +94,7 @@ class RowBatches:
             self.rows = torch.as_tensor(rows.numpy(), dtype=torch.float32).to(device)
 
     def batches(self, order: np.ndarray, size: int, seed: tuple[int, ...] = ()) -> Iterator:
+        """Yield x float32 (n, …) and y int64 (n,), on the device; the seed changes nothing."""
         for chunk in chunks_of(order, size):
             check_time()
             if isinstance(self.rows, torch.Tensor):
@@ -115,14 +117,17 @@ def balancing(images: ImageSet) -> torch.Tensor:
 
 def cacheable_through(model: TransferModel, unfreeze_at: Mapping[int, str] | None = None) -> str:
     """The last stage that stays frozen to the end; `TrainingError` where the first does not."""
-    prefix = freezing.frozen_prefix(model)
+    prefix = frozen = freezing.frozen_prefix(model)
     thawed = [model.stage_index(stage) for stage in (unfreeze_at or {}).values()]
     prefix = prefix[: min(thawed, default=len(prefix))]
     if not prefix:
+        state = "has batch norm that adapts" if model.stages[0].frozen else "is not frozen"
+        state += f'. Freeze with tl.freeze(model, through="{model.stage_names[-1]}")'
+        if frozen:
+            state = "is thawed by unfreeze_at. Let it begin at a later stage"
         raise TrainingError(
-            "cache=True needs frozen stages from the first on, batch norm included; here "
-            f"{model.stage_names[0]} is not frozen. Freeze with tl.freeze(model, "
-            f'through="{model.stage_names[-1]}"), or train with cache=False'
+            "cache=True needs stages that stay frozen, from the first on, batch norm included; "
+            f"here {model.stage_names[0]} {state}, or train with cache=False"
         )
     return prefix[-1]
 
@@ -134,20 +139,22 @@ def open_batches(
     device: torch.device,
     progress: bool,
     augment: Augment | None = None,
+    size: int | None = None,
 ) -> tuple[PixelBatches | RowBatches, nn.Module]:
     """Batches of some pictures, and the part of the model that takes them.
 
     With a `cut`, they are the cached activations after that stage, and the part is what comes next.
     """
+    size = size_as_trained(model, images, size)
     if cut is None:
-        preprocess = model.spec.preprocess.at(model.image_size)
+        preprocess = model.spec.preprocess.at(size)
         return PixelBatches(images, preprocess, device, augment), model
     rows = cache_activations(
         model,
         images,
         cut,
         pooled=cut == model.stage_names[-1],
-        size=model.image_size,
+        size=size,
         device=device,
         progress=progress,
     )

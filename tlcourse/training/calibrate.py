@@ -13,9 +13,9 @@ from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.freezing import frozen_prefix
 from ..networks.heads import TransferModel
-from ..networks.need import need_classes
+from ..networks.need import need_classes, refuse_nan
 from .batches import open_batches
-from .evaluate import Evaluation, logits_of
+from .evaluate import Evaluation, logits_of, refuse_other_classes
 
 TEMPERATURES = (0.2, 5.0)
 """Bounds: few pictures, all named rightly, would have any model sure of everything."""
@@ -27,7 +27,7 @@ def calibrate(model: TransferModel, images: ImageSet, *, device: str = "auto") -
     """Scale a model's probabilities to what it reaches on pictures that it has not learnt from.
 
     One number divides the logits (temperature scaling, Guo et al. 2017): answers stay the same,
-    and the probabilities become right on average. It is kept in the model and saved with it.
+    and probabilities become right on average. The model keeps it, and stays on the device.
 
     Parameters
     ----------
@@ -38,11 +38,18 @@ def calibrate(model: TransferModel, images: ImageSet, *, device: str = "auto") -
     -------
     float
         The temperature: above 1 where the model was too sure of itself.
+
+    Raises
+    ------
+    TrainingError
+        Where the pictures' classes are not the model's, or the model holds NaN.
     """
     need_classes(model, "calibrate")
     images = image_set(images, "calibrate")
     if len(images) < LEAST:
         return model.temperature
+    refuse_nan(model)
+    refuse_other_classes(model, images.classes)
     on = pick_device(device)
     cut = next(reversed(frozen_prefix(model)), None)
     source, part = open_batches(model.to(on), images, cut, on, progress=False)

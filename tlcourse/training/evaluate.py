@@ -96,10 +96,14 @@ def logits_of(model: nn.Module, source: PixelBatches | RowBatches, batch_size: i
         return torch.cat([model(x).cpu() for x, _ in source.batches(order, batch_size)])
 
 
-def same_classes(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two lists of classes are the same, in whatever Unicode form they were stored."""
-    forms = ([unicodedata.normalize("NFC", name) for name in names] for names in (one, other))
-    return next(forms) == next(forms)
+def refuse_other_classes(model: TransferModel, classes: Sequence[str]) -> None:
+    """Raise `TrainingError` unless these are the model's, in whatever Unicode form they are."""
+    forms = ([unicodedata.normalize("NFC", n) for n in names] for names in (model.classes, classes))
+    if next(forms) != next(forms):
+        raise TrainingError(
+            f"the model's classes are {', '.join(model.classes)}, the data's {', '.join(classes)}; "
+            "build it with tl.replace_head(backbone, data.classes)"
+        )
 
 
 def evaluate(
@@ -112,7 +116,7 @@ def evaluate(
     size: int | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Measure a model on pictures, in eval mode; its mode is left as it was found.
+    """Measure a model on pictures, in eval mode; it keeps its mode and stays on the device.
 
     Parameters
     ----------
@@ -131,24 +135,14 @@ def evaluate(
     images = image_set(images, "evaluate")
     refuse_nan(model)
     if len(images) == 0:
-        raise TrainingError("there are no pictures to evaluate on")
-    if not same_classes(model.classes, images.classes):
-        raise TrainingError(
-            f"the model's classes are {', '.join(model.classes)}, the pictures' "
-            f"{', '.join(images.classes)}"
-        )
+        raise TrainingError("evaluate: there are no pictures in images; give it some")
+    refuse_other_classes(model, images.classes)
     keep_freed_memory()
     device = pick_device(device)
     model.to(device)
-    before = model.image_size
-    model.image_size = size_as_trained(model, images, size)
-    try:
-        cut = cacheable_through(model) if cache else None
-        source, part = open_batches(model, images, cut, device, progress)
-        logits = logits_of(part, source, batch_size)
-    finally:
-        model.image_size = before
-    logits = logits / model.temperature
+    cut = cacheable_through(model) if cache else None
+    source, part = open_batches(model, images, cut, device, progress, size=size)
+    logits = logits_of(part, source, batch_size) / model.temperature
     labels = torch.as_tensor(images.labels)
     return Evaluation(
         classes=tuple(model.classes),
@@ -168,7 +162,7 @@ def predict(
     """Probabilities of shape (N, classes), float32, for pictures.
 
     Works for a `Backbone` too, whose classes are ImageNet's. Pictures are turned upright and into
-    RGB as those of a folder are.
+    RGB as those of a folder are. The model stays on the device.
 
     Parameters
     ----------
@@ -180,10 +174,10 @@ def predict(
 
     Raises
     ------
-    DatasetError, PhotoError
-        Where something is no picture, or cannot be read.
+    DatasetError, PhotoError, ImageSizeError
+        Where something is no picture, cannot be read, or the network does not take that size.
     TrainingError
-        Where the model is none, or holds NaN.
+        Where the model is none, or holds NaN, or there is no such device.
     """
     need_network(model, "predict")
     refuse_nan(model)

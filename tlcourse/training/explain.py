@@ -31,7 +31,7 @@ def class_activation_map(
     ReLU at its end: places below zero speak against the class.
 
     A place of the map is computed from more of the picture than lies under it, mostly from all of
-    it, so a map does not prove where the evidence is.
+    it, so a map does not prove where the evidence is. The model stays on the device.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ from ..networks.heads import TransferModel
 from ..networks.need import need_classes
 from ..networks.preprocess import Augment, input_size
 from .batches import PixelBatches, RowBatches, balancing, cacheable_through, chunks_of, open_batches
-from .evaluate import logits_of, same_classes
+from .evaluate import logits_of, refuse_other_classes
 from .keep import kept, refuse_diverged
 from .optimizer import make_optimizer
 from .small_maps import quick_gradients
@@ -44,8 +44,8 @@ class History:
     Attributes
     ----------
     rows : list of dict
-        One an epoch: epoch (from 1), train_loss, train_accuracy, validation_loss,
-        validation_accuracy (None without validation pictures), seconds.
+        One an epoch: epoch (from 1), train_loss (weighted by `class_weights`), train_accuracy,
+        validation_loss (not weighted), validation_accuracy (None without pictures), seconds.
     best_epoch : int
         The epoch whose weights the model was left with (0: none was finished).
     interrupted : bool
@@ -114,7 +114,7 @@ def fit(
     progress: bool = True,
     on_epoch: Callable[[dict], bool | None] | None = None,
 ) -> History:
-    """Train what is not frozen, and leave the model with its best weights, in eval mode.
+    """Train what is not frozen; leave the model on the device, in eval mode, at its best weights.
 
     Best is the highest accuracy on the validation pictures (the lower loss breaks ties); without
     validation pictures it is the last epoch. The learning rate rises and falls once over the run
@@ -181,8 +181,13 @@ def fit(
         weight = balancing(data.train).to(device) if class_weights else None
         bar = progress_bar(total=epochs, what="training", unit="epoch", enabled=progress)
         pixels = batch_size * model.image_size**2
-        with torch.random.fork_rng(), bar, threads_for(pixels), quick_gradients(trained):
-            torch.manual_seed(seed)
+        used = [] if device.type == "cpu" else [device]  # by default all GPUs are woken, and seeded
+        forked = torch.random.fork_rng(used, device_type=device.type)
+        with forked, bar, threads_for(pixels), quick_gradients(trained):
+            torch.default_generator.manual_seed(seed)
+            for one in used:
+                state = torch.Generator(one).manual_seed(seed).get_state()
+                torch.get_device_module(one).set_rng_state(state, one)
             optimizer = None
             try:
                 for epoch in range(1, epochs + 1):
@@ -284,13 +289,9 @@ def _check_fit(
     unfreeze_at: Mapping[int, str] | None,
     patience: int | None,
 ) -> None:
-    if not same_classes(model.classes, data.classes):
-        raise TrainingError(
-            f"the model's classes are {', '.join(model.classes)}, the data's "
-            f"{', '.join(data.classes)}; build it with tl.replace_head(backbone, data.classes)"
-        )
+    refuse_other_classes(model, data.classes)
     if len(data.train) == 0:
-        raise TrainingError("there are no training pictures")
+        raise TrainingError("fit: there are no training pictures in data.train; give it some")
     if patience is not None and (patience < 1 or not len(data.validation)):
         raise TrainingError(
             f"patience={patience} with {len(data.validation)} validation pictures: it must be at "

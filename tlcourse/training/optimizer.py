@@ -32,10 +32,10 @@ def make_optimizer(
     Parameters
     ----------
     lr
-        Learning rate of the head, and the ceiling of the stages' (None: 3e-3 where the head alone
-        is trained, 1e-3 otherwise).
+        Learning rate of the head and of stages that `stage_lrs` leaves out (None: 3e-3 where the
+        head alone is trained, 1e-3 otherwise).
     stage_lrs
-        Learning rates of single stages: discriminative rates, as in Howard and Ruder (2018).
+        Rates of single stages, above `lr` too: discriminative, as in Howard and Ruder (2018).
 
     Raises
     ------
@@ -62,7 +62,7 @@ def make_optimizer(
         if params
     ]
     if not groups:
-        raise TrainingError("everything is frozen, the head included: nothing is left to train")
+        raise TrainingError("nothing is left to train: call model.head.requires_grad_(True)")
     if wrong := [rate for rate in (weight_decay, *(g["lr"] for g in groups)) if not rate >= 0]:
         raise TrainingError(f"a learning rate or weight decay of {wrong[0]:g} cannot be: take 1e-3")
     optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
