@@ -164,16 +164,18 @@ def train(
     thawing = strategy.thawed_stages(model)
     # Nine of nine stages and "all" are the same: where none thaws, those trained are random.
     counted = strategy if thawing else replace(strategy, reinitialised=strategy.trained)
-    epochs = epochs or epochs_of(counted, len(data.train), batch_size)
+    if epochs is None:
+        epochs = epochs_of(counted, len(data.train), batch_size)
     if not thawing:  # all that is trained is new
         return fit(model, data, epochs=epochs, lr=lr, cache=_cacheable(model, cache), **options)
     before = None
     if strategy.probe_first:
         freezing.freeze(model, through=model.stage_names[-1])
         _thaw(model, pretrained=False)
-        first = head_epochs or enough_epochs(len(data.train), batch_size, **HEAD_STEPS)
+        if head_epochs is None:
+            head_epochs = enough_epochs(len(data.train), batch_size, **HEAD_STEPS)
         plain = options | {"augment": None}
-        before = fit(model, data, epochs=first, cache=_cacheable(model, cached), **plain)
+        before = fit(model, data, epochs=head_epochs, cache=_cacheable(model, cached), **plain)
         if not strategy.gradual:
             _thaw(model)
         if before.interrupted:
