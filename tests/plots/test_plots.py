@@ -161,6 +161,13 @@ def test_curves_are_the_rows():
     assert len(styles) == 3
 
 
+def test_curves_of_one_list_look_the_same():
+    _, right = plots.history_curves({"a": [history(), history(0.1)], "b": history(0.2)}).axes
+    colours = [line.get_color() for line in right.get_lines()]
+    assert colours[0] == colours[1] != colours[2]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["a", "b"]
+
+
 def test_confusion_matrix_shows_the_counts():
     figure = plots.confusion_matrix(evaluation())
     numbers = [t.get_text() for t in figure.axes[0].texts]

@@ -15,8 +15,9 @@ def history_curves(history) -> Figure:
 
     Parameters
     ----------
-    history : History, or mapping of str to History
-        One: training and validation curves. Several, by name: their validation curves together.
+    history : History, or mapping of str to History or to a list of them
+        One: training and validation curves. Several, by name: their validation curves together;
+        those of one list look the same.
     """
     several = history if isinstance(history, Mapping) else None
     figure = Figure(figsize=(8, 3), layout="constrained")
@@ -28,7 +29,9 @@ def history_curves(history) -> Figure:
             for axes in (left, right):
                 axes.axvline(best, color="#888888", linewidth=1, linestyle=":", label="kept")
     else:
-        curves = [(h, "validation", name, i) for i, (name, h) in enumerate(several.items())]
+        lists = {name: h if isinstance(h, list) else [h] for name, h in several.items()}
+        curves = [(h, "validation", name if h is of[0] else None, i)
+                  for i, (name, of) in enumerate(lists.items()) for h in of]  # fmt: skip
     for axes, kind in ((left, "loss"), (right, "accuracy")):
         for one, part, label, number in curves:
             key = f"{part}_{kind}"
