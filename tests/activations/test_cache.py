@@ -214,6 +214,13 @@ def test_float16_takes_half_the_space(cache, backbone, pets):
     assert abs(half.numpy().astype(np.float32) - whole.numpy()).max() < 1e-2
 
 
+def test_the_home_folder_is_found(cache, backbone, pets, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    rows = cache(backbone, pets.test, cache_dir="~/c")
+    assert rows.directory.parent == (tmp_path / "c").resolve()
+
+
 def test_no_pictures_no_rows(cache, backbone, pets):
     rows = cache(backbone, pets.train.subset([]))
     assert rows.shape == (0, 24) and rows.numpy().shape == (0, 24)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -70,6 +71,24 @@ def test_rows_come_back_by_key_in_any_order(store):
         [50, 51, 52],
         [50, 51, 52],
     ]
+
+
+def test_looking_up_takes_little_more_than_the_keys(store):
+    filled(store, range(5))
+    keys = np.array(keys_of(range(50_000)))
+    tracemalloc.start()
+    shards, positions = store.locate(keys)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(shards) == 1 and (positions >= 0).sum() == 5
+    assert most < 90 * len(keys)
+
+
+def test_a_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    filled(Store(tmp_path / "c" / f"net-stage1-64px-{0:020x}", PROBE), range(3))
+    assert [entry.rows for entry in housekeeping.list_caches("~/c")] == [3]
 
 
 def test_a_shard_opens_with_safetensors_alone(store):

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -154,9 +155,41 @@ def test_where_there_are_no_earlier_results_what_is_whole_is_kept(tmp_path):
 def test_what_a_killed_program_left_is_swept_and_that_of_a_running_one_is_not(tmp_path):
     process = run("import os; print(os.getpid())", tmp_path)
     gone = int(process.communicate(timeout=60)[0])
-    (tmp_path / f".results.{gone}-ab.partial").mkdir()
-    (tmp_path / f".m.bin.{gone}-ab.partial").touch()
-    mine = tmp_path / f".m.bin.{os.getpid()}-ab.partial"
+    host = socket.gethostname()
+    (tmp_path / f".{host}-{gone}-0123456789ab.partial").mkdir()
+    (tmp_path / f".{host}-{gone}-ba9876543210.partial").touch()
+    mine = tmp_path / f".{host}-{os.getpid()}-0123456789ab.partial"
     mine.touch()
     sweep(tmp_path)
     assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_another_machines_results_are_left_for_a_day(tmp_path):
+    theirs = tmp_path / f".{socket.gethostname()}2-{2**22 + 1}-0123456789ab.partial"
+    theirs.mkdir()
+    foreign = tmp_path / ".download.partial"
+    foreign.touch()
+    sweep(tmp_path)
+    assert theirs.exists(), "no process here has that number, which says nothing of theirs"
+    for path in (theirs, foreign):
+        os.utime(path, (time.time() - 100_000,) * 2)
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [foreign]
+
+
+def test_the_results_of_this_process_name_its_machine(tmp_path):
+    with exchanged(tmp_path, FILES) as staging:
+        assert socket.gethostname() in staging.name
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_place_that_cannot_be_taken_leaves_all_as_it_was(tmp_path, when):
+    (tmp_path / "one").write_text("old", encoding="utf-8")
+    if when == "before":
+        (tmp_path / "two").mkdir()
+    with pytest.raises(WriteError, match="two could not be written .a folder has that name"):
+        with exchanged(tmp_path, FILES) as staging:
+            fill(staging, "new")
+            (tmp_path / "two").mkdir()
+    assert names(tmp_path) == ["one", "two"]
+    assert (tmp_path / "one").read_text(encoding="utf-8") == "old"

@@ -1,5 +1,7 @@
 """Pictures written for other libraries are the pictures of the data set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from torchvision.datasets import ImageFolder
@@ -38,3 +40,18 @@ def test_a_folder_in_use_is_refused(pets, tmp_path):
     with pytest.raises(DatasetError, match="not empty"):
         tl.write_pictures(pets, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a:b", "con", "Aux.b", "end.", "", "a\\b"])
+def test_a_class_that_no_folder_can_be_named_after(pets, tmp_path, name):
+    train = pets.train.subset(range(len(pets.train)))
+    train.classes = (name, *pets.classes[1:])
+    with pytest.raises(DatasetError, match="give that class another name"):
+        tl.write_pictures(replace(pets, train=train, classes=train.classes), tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_home_folder_is_found(pets, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert tl.write_pictures(pets, "~/new") == tmp_path / "new"

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -151,6 +152,48 @@ def test_a_silent_server_is_given_up(ants_and_bees, tmp_path, monkeypatch):
         monkeypatch.setattr(downloads, "ANTS_BEES_URL", url)
         with pytest.raises(DownloadError, match="timed out"):
             load_dataset("ants_bees", root=tmp_path)
+
+
+def test_two_that_begin_at_once_fetch_it_once(ants_and_bees, tmp_path):
+    sizes = []
+
+    def load():
+        sizes.append(len(load_dataset("ants_bees", root=tmp_path).test))
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # torchvision asks twice: the first time for where it may be led to
+    assert sizes == [5, 5, 5] and len(ants_and_bees.requests) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["ants_bees"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_a_full_disk_is_not_taken_for_a_bad_connection(ants_and_bees, tmp_path):
+    begun = tmp_path / ".ants_bees.part"
+    begun.mkdir()
+    (begun / "hymenoptera_data.zip").symlink_to("/dev/full")
+    with pytest.raises(DownloadError, match="cannot be put into .*No space left.*make room"):
+        load_dataset("ants_bees", root=tmp_path)
+
+
+def test_a_folder_of_data_that_cannot_be_made_is_named(ants_and_bees, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DownloadError, match="cannot be put into .*file.*TLCOURSE_DATA"):
+        load_dataset("ants_bees", root=tmp_path / "file")
+
+
+def test_a_damaged_tar_is_not_taken_for_a_bad_connection(oxford, tmp_path, monkeypatch):
+    from torchvision.datasets import OxfordIIITPet
+
+    oxford.files["/images.tar.gz"] = bad = b"no archive"
+    (url, _), annotations = OxfordIIITPet._RESOURCES
+    named = ((url, hashlib.md5(bad).hexdigest()), annotations)
+    monkeypatch.setattr(OxfordIIITPet, "_RESOURCES", named)
+    with pytest.raises(DownloadError, match="damaged archive"):
+        load_dataset("oxford_pets", root=tmp_path)
 
 
 def tar(members):

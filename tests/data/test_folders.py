@@ -16,7 +16,7 @@ from PIL import Image
 
 from tlcourse.base.errors import CourseError
 from tlcourse.base.kinds import ArgumentError
-from tlcourse.base.paths import cache_root, data_root
+from tlcourse.base.paths import cache_root, data_root, shared_root
 from tlcourse.data.catalog import load_dataset
 from tlcourse.data.folders import BadFilesWarning
 from tlcourse.data.photo import PhotoError
@@ -252,6 +252,12 @@ def test_two_pictures_are_too_few_for_three_parts(tmp_path):
         load(tmp_path)
     data = load(tmp_path, fractions=(0.5, 0.5, 0))
     assert counts(data.train)[1] == 1 and len(data.test) == 0
+
+
+def test_alternatives_without_a_group_are_grouped_by_the_whole_match(tmp_path):
+    fill(tmp_path, {"cat": 9, "dog": 9})
+    data = load(tmp_path, group_by=r"dog.(\d+)|cat.\d+")
+    assert len(set(np.concatenate([part.groups for part in parts(data)]).tolist())) == 18
 
 
 @pytest.mark.parametrize("fractions", [(1, 1, 1), (0.5, 0.5), (0, 0.5, 0.5), (1.2, -0.1, -0.1)])
@@ -638,3 +644,10 @@ def test_blood_cells_by_source(shared_datasets):
     sources = [set(part.groups.tolist()) for part in parts(data)]
     assert not sources[0] & sources[1] and not (sources[0] | sources[1]) & sources[2]
     assert min(counts(data.test)) > 50
+
+
+def test_a_variable_that_is_empty_is_one_that_is_not_set(monkeypatch):
+    monkeypatch.delenv("TLCOURSE_SHARED", raising=False)
+    usual = shared_root()
+    monkeypatch.setenv("TLCOURSE_SHARED", "")
+    assert shared_root() == usual

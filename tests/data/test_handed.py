@@ -6,8 +6,8 @@ import torch
 from painted import fill
 from PIL import Image
 from torch.utils.data import DataLoader, Subset, TensorDataset
-from torchvision.datasets import ImageFolder
-from torchvision.transforms import ToTensor
+from torchvision.datasets import DatasetFolder, ImageFolder
+from torchvision.transforms import Compose, Resize, ToTensor
 
 from tlcourse.data.catalog import load_dataset
 from tlcourse.data.handed import as_picture, each_picture, from_torch, image_set, splits_only
@@ -83,6 +83,22 @@ def test_a_part_of_an_image_folder(folder):
     } - {"cat/000.png"}
 
 
+def test_an_image_folder_is_read_without_its_transforms(folder):
+    dataset = Subset(ImageFolder(folder, transform=Compose([Resize(5), ToTensor()])), [3, 11])
+    images = image_set(dataset, "evaluate")
+    assert [images.name(i) for i in range(2)] == ["cat/003.png", "dog/001.png"]
+    assert images.labels.tolist() == [0, 1]
+    assert images.image(0).size == Image.open(folder / "cat" / "003.png").size != (5, 5)
+
+
+def test_a_folder_of_arrays_is_read_by_its_own_loader(tmp_path):
+    for name, value in (("a", 0.25), ("b", 0.75)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "x.npy", np.full((4, 4, 3), value))
+    images = from_torch(DatasetFolder(tmp_path, np.load, extensions=(".npy",)))
+    assert np.asarray(images.image(1)).max() == round(0.75 * 255)
+
+
 class Drawn(torch.utils.data.Dataset):
     """Pairs of a tensor from 0 to 1 and a class, as many people write them."""
 
@@ -103,6 +119,16 @@ def test_a_data_set_of_ones_own():
     for image, label in data.train:
         assert (np.asarray(image).mean() > 127) == label
     assert from_torch(Subset(Drawn(), [3, 4])).labels.tolist() == [1, 0]
+
+
+def test_options_of_a_data_set_of_ones_own():
+    data = load_dataset(Drawn(), fractions=(0.5, 0.5, 0))
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [6, 6, 0]
+    with pytest.raises(DatasetError, match="fractions"):
+        load_dataset(Drawn(), fractions=(1, 1, 1))
+    for option in ({"group_by": "x"}, {"val_folder": "test"}, {"split_folders": {}}):
+        with pytest.raises(DatasetError, match=f"this Drawn takes no {[*option][0]}"):
+            load_dataset(Drawn(), **option)
 
 
 def test_data_sets_that_cannot_be_used():

@@ -51,6 +51,8 @@ def test_labels_from_a_table_alone(tmp_path):
     with pytest.warns(UserWarning, match="unknown.png: has no label"):
         data = load_dataset(tmp_path / "flat", labels=tmp_path / "l.csv")
     assert len(labels_of(data)) == 8 and labels_of(data)["more/7.png"] == "cat"
+    assert "0 pictures have another label than their folder" in data.describe()
+    assert "look at each" not in data.describe()
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -5,7 +5,9 @@ import os
 import pickle
 import struct
 import sys
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -410,3 +412,13 @@ def test_a_path_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     scene().save(tmp_path / "a.png")
     assert read_photo("~/a.png").size == (40, 30)
+
+
+def test_threads_leave_the_filters_of_warnings_alone(tmp_path):
+    scene(3000, 3000).save(tmp_path / "large.png")
+    read_photo(tmp_path / "large.png")
+    before = warnings.filters
+    with ThreadPoolExecutor(2) as pool:
+        readings = [pool.submit(read_photo, tmp_path / "large.png") for _ in range(2)]
+        while not all(reading.done() for reading in readings):
+            assert warnings.filters is before

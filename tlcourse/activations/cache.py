@@ -26,6 +26,7 @@ import torch
 from .. import __version__
 from ..base.errors import CourseError
 from ..base.kinds import checked
+from ..base.paths import user_path
 from ..base.process import pick_device
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, StagedNetwork, batch_norms
@@ -108,7 +109,7 @@ def cache_activations(
     preprocess = model.spec.preprocess.at(input_size(model, images, size))
     stages = model.prefix(cut)
     meaning = row_meaning(model, cut, pooled, preprocess, augment, seed, dtype)
-    root = (default_directory() if cache_dir is None else Path(cache_dir)).resolve()
+    root = (default_directory() if cache_dir is None else user_path(cache_dir)).resolve()
     probe = Probe(stages, preprocess, pooled, augment, seed)
     store = Store(root / folder_name(meaning), probe.rows, dtype)
     build = Build(

@@ -76,12 +76,14 @@ class Build:
         if not self._known.any() and not self.store.shards():
             self.todo = np.arange(count * views)
             return
-        # In portions: handing a thread one picture takes longer than a small picture's digest.
-        portions = _chunks(np.flatnonzero(~self._known), 64)
         with ThreadPoolExecutor(engines.worker_count()) as pool:
-            found = pool.map(lambda portion: [self.images.digest(i) for i in portion], portions)
-            for portion, digests in zip(portions, found, strict=True):
-                self._note(portion, digests)
+            # Some at a time: what waits for the threads takes more memory than the digests.
+            for some in _chunks(np.flatnonzero(~self._known), 1 << 14):
+                # In portions: handing a thread one picture takes longer than a small one's digest.
+                portions = _chunks(some, 64)
+                found = pool.map(lambda portion: [self.images.digest(i) for i in portion], portions)
+                for portion, digests in zip(portions, found, strict=True):
+                    self._note(portion, digests)
         keys = self._keys()
         self.shards, self.positions = self.store.locate(keys)
         missing = np.flatnonzero(self.positions < 0)
@@ -97,8 +99,11 @@ class Build:
         """Keys of the first view of every picture, then the second, ..."""
         if list(self.views) == [None]:
             return self._digests
-        digests = [digest.ljust(KEY.itemsize, b"\0").hex() for digest in self._digests.tolist()]
-        return np.array([row_key(d, view) for view in self.views for d in digests], KEY)
+        keys = np.empty((len(self.views), len(self._digests)), KEY)
+        for i, digest in enumerate(self._digests):
+            text = digest.ljust(KEY.itemsize, b"\0").hex()
+            keys[:, i] = [row_key(text, view) for view in self.views]
+        return keys.ravel()
 
     def compute(self, todo: np.ndarray, progress: bool) -> None:
         """Compute rows and write them, shard by shard; what is done when it fails is kept."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import re
-import time
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..base.files import is_running, unlink
+from ..base.files import NO_SPACE, is_stale, temporary_name, unlink
 from .shards import ENDING, CacheError, reading
 
 MANIFEST = "manifest.json"
@@ -63,12 +60,12 @@ def discard(paths: Iterable[Path]) -> None:
 
 def debris(directory: Path) -> list[Path]:
     """Temporary files whose writers are dead."""
-    return [path for path in own_files(directory, ".tmp") if _is_stale(path)]
+    return [path for path in own_files(directory, ".tmp") if is_stale(path, STALE_SECONDS)]
 
 
 def writers(directory: Path) -> list[Path]:
     """Temporary files of processes that live."""
-    return [path for path in own_files(directory, ".tmp") if not _is_stale(path)]
+    return [path for path in own_files(directory, ".tmp") if not is_stale(path, STALE_SECONDS)]
 
 
 def remove_debris(directory: Path) -> None:
@@ -84,8 +81,7 @@ class Temporary:
     """
 
     def __init__(self, directory: Path):
-        owner = f"{platform.node() or 'here'}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        self.path = directory / f".{owner}.tmp"
+        self.path = directory / temporary_name(".tmp")
 
     def __enter__(self) -> Path:
         try:
@@ -101,7 +97,7 @@ class Temporary:
 
 
 def _explained(error: OSError, directory: Path) -> CacheError:
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+    if error.errno in NO_SPACE:
         return CacheFullError(
             f"no space is left for activations in {directory}; those computed so far are kept. "
             "Free some space (tlcourse cache list, tlcourse cache clear), or name a folder on "
@@ -128,13 +124,3 @@ def put_in_place(temporary: Path, path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _is_stale(path: Path) -> bool:
-    try:
-        old = time.time() - path.stat().st_mtime > STALE_SECONDS
-    except FileNotFoundError:
-        return False
-    node, _, rest = path.name[1:].rpartition("-")[0].rpartition("-")
-    ours = node == (platform.node() or "here") and rest.isdecimal()
-    return old or (ours and not is_running(int(rest)))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.paths import cache_root
+from ..base.paths import cache_root, user_path
 from ..base.warn import warn
 from ..data.find import is_clutter
 from .files import FILE_NAME, FOLDER_NAME, LAST_USED, OLD_ENDING, own_files, writers
@@ -60,7 +60,7 @@ def default_directory() -> Path:
 
 def list_caches(cache_dir: str | Path | None = None) -> list[CacheEntry]:
     """Return all folders of activations, the least recently used first."""
-    root = Path(cache_dir) if cache_dir is not None else default_directory()
+    root = user_path(cache_dir) if cache_dir is not None else default_directory()
     entries = []
     for path in root.glob("*"):
         if FOLDER_NAME.fullmatch(path.name) and path.is_dir():

@@ -44,8 +44,9 @@ class Activations:
     Attributes
     ----------
     shape : tuple of int
-        (rows, channels), or (rows, channels, height, width) where not pooled. With `views`, the
-        first view of every picture comes first, then the second of every picture, and so on.
+        (rows, channels); where not pooled (rows, channels, height, width), or of tokens
+        (rows, tokens, channels). With `views`, the first view of every picture comes first, then
+        the second of every picture, and so on.
     dtype : np.dtype
     labels : np.ndarray
         int64 (rows,)

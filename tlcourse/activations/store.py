@@ -113,7 +113,11 @@ class Store:
             int64 (len(keys),): the row of each key, counted through all `shards` one after
             another, and -1 where there is none.
         """
-        wanted, inverse = np.unique(np.asarray(keys, KEY), return_inverse=True)
+        keys = np.asarray(keys, KEY)
+        order = np.argsort(keys)
+        wanted, first = keys[order], np.arange(len(keys))
+        first[1:][wanted[1:] == wanted[:-1]] = 0  # then the place of the first of equal keys
+        np.maximum.accumulate(first, out=first)
         while True:
             used, start = [], 0
             place = np.full(len(wanted), -1, np.int64)
@@ -131,7 +135,8 @@ class Store:
             with ThreadPoolExecutor() as pool:
                 intact = list(pool.map(_still_intact, used))
             if all(intact):
-                return used, place[inverse]
+                place[order] = place[first]
+                return used, place
             pairs = zip(used, intact, strict=True)
             self._take_away([shard.path for shard, fine in pairs if fine is False])
 

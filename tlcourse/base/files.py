@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +18,10 @@ from typing import BinaryIO
 from .errors import CourseError
 from .paths import shown, user_path
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _MARK = ".partial"
+_HERE = socket.gethostname() or "here"
+_TEMPORARY = re.compile(r"\.(.+)-([0-9]+)-[0-9a-f]{12}\.(?:partial|tmp)")
 
 
 class WriteError(CourseError, OSError):
@@ -34,7 +40,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         Naming the file and the reason: a full disk, a folder that may not be written to.
     """
     path = Path(os.path.realpath(user_path(path)))
-    partial = path.with_name(_partial_name(path.name))
+    partial = path.with_name(temporary_name(_MARK))
     try:
         # "x": never through a file or link that somebody put there
         with partial.open("xb") as file:
@@ -69,10 +75,16 @@ def exchanged(directory: Path, names: tuple[str, ...]) -> Iterator[Path]:
         It is there, and may hold other files.
     names
         Of the files.
+
+    Raises
+    ------
+    WriteError
+        Naming the file whose place is not free; all are as they were.
     """
     sweep(directory)
+    _check_places(directory, names)
     earlier = any((directory / name).exists() for name in names)
-    staging = directory / _partial_name("results")
+    staging = directory / temporary_name(_MARK)
     try:
         staging.mkdir()
     except OSError as error:
@@ -82,23 +94,34 @@ def exchanged(directory: Path, names: tuple[str, ...]) -> Iterator[Path]:
         yield staging
         complete = True
     finally:
-        if complete or not earlier:
-            for name in names:
-                if (staging / name).exists():
-                    os.replace(staging / name, directory / name)
-        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            if complete or not earlier:
+                _check_places(directory, names)
+                for name in names:
+                    if (staging / name).exists():
+                        os.replace(staging / name, directory / name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_places(directory: Path, names: tuple[str, ...]) -> None:
+    """Try all before the first is taken, so that no old file comes to stand among new ones."""
+    for path in (directory / name for name in names):
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "a folder has that name")
+            if path.exists():
+                os.replace(path, path)  # Windows refuses it where another program has it open
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
 
 def sweep(directory: Path) -> None:
     """Remove what programs that were killed have left in a folder of results."""
     for path in directory.glob(f".*{_MARK}"):
-        number = path.name.removesuffix(_MARK).rpartition(".")[2].partition("-")[0]
-        if not number.isdecimal() or is_running(int(number)):
-            continue
-        if path.is_dir() and not path.is_symlink():
+        if is_stale(path, 24 * 3600):
             shutil.rmtree(path, ignore_errors=True)
-        else:
-            unlink(path)
+            unlink(path)  # where it is a file
 
 
 def unlink(path: Path) -> None:
@@ -113,7 +136,7 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
         path = path.parent.parent / path.name
     return WriteError(
         f"{shown(path)} could not be written ({error.strerror or error}); what was there before is "
-        "as it was. Make room or give another place"
+        "as it was. Make room, close it in other programs, or give another place"
     )
 
 
@@ -123,12 +146,22 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _partial_name(name: str) -> str:
-    # The process is named, so that it can be told later whether it still runs.
-    return f".{name}.{os.getpid()}-{secrets.token_hex(4)}{_MARK}"
+def temporary_name(ending: str) -> str:
+    """A new name, of this machine and process: later it can be told whether that still runs."""
+    return f".{_HERE}-{os.getpid()}-{secrets.token_hex(6)}{ending}"
 
 
-def is_running(process: int) -> bool:
+def is_stale(path: Path, seconds: float) -> bool:
+    """Whether a file or folder of `temporary_name` is a dead process's, or so old."""
+    named = _TEMPORARY.fullmatch(path.name)
+    if named and named[1] == _HERE and not _is_running(int(named[2])):
+        return True
+    with suppress(FileNotFoundError):
+        return bool(named) and time.time() - path.stat().st_mtime > seconds
+    return False
+
+
+def _is_running(process: int) -> bool:
     """Whether the process of that number runs; where the system cannot tell, True."""
     if os.name != "posix":  # os.kill would end it there
         return True

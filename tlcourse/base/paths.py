@@ -44,7 +44,7 @@ def cache_root() -> Path:
 
 def shared_root() -> Path:
     """Where the real photographs lie: ``TLCOURSE_SHARED``, else beside the checkout."""
-    return user_path(os.environ.get("TLCOURSE_SHARED", BESIDE.parent / "shared" / "datasets"))
+    return user_path(os.environ.get("TLCOURSE_SHARED") or BESIDE.parent / "shared" / "datasets")
 
 
 def results_folder() -> Path:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..base.kinds import check_kinds, checked
 from ..base.paths import data_root, user_path
 from . import folders, handed, splits
-from .entries import DATASETS, divide_images
+from .entries import DATASETS
 from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
@@ -39,8 +41,8 @@ def load_dataset(
         A name of `tlcourse.data.entries.DATASETS`, such as ``"pets"`` (drawn: Tigger, Misty,
         neither), ``"digits"`` (scikit-learn's) or ``"ants_bees"`` (downloaded on first use), or a
         folder: see :func:`tlcourse.data.folders.load_folder`. A data set of PyTorch that names its
-        classes, such as an ``ImageFolder`` or a part of one, is divided like a folder, without its
-        transforms.
+        classes is divided too: an ``ImageFolder``, or a part of one, like its folder and without
+        its transforms; others as they show their pictures, so their transforms must not be random.
     train_per_class, validation_per_class, test_per_class
         Pictures of each class. The draw of 10 training pictures is part of the draw of 20 with the
         same seed, and neither changes the validation and test pictures. By default: 60, 30 and 100
@@ -69,6 +71,12 @@ def load_dataset(
         )
     for function in (folders.load_folder, folders.divide_records):
         check_kinds(function, options, "load_dataset")
+    shares = np.asarray(options.get("fractions", (0.6, 0.2, 0.2)), dtype=float)
+    if shares.shape != (3,) or (shares < 0).any() or shares[0] == 0 or abs(shares.sum() - 1) > 1e-6:
+        raise DatasetError(
+            f"fractions={options['fractions']!r}: give three shares (training, validation, test) "
+            "that add up to 1, with something to train on"
+        )
     amounts = (train_per_class, validation_per_class, test_per_class)
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)
@@ -112,16 +120,21 @@ def _load_torch(
             "load_dataset takes the name of a data set, the path of a folder or a data set of "
             f"PyTorch, not {type(dataset).__name__}"
         )
-    told = [k for k in ("labels", "split_folders") if options.pop(k, None) is not None]
-    if told:
+    records = handed.records_of(dataset)
+    of_files = ("group_by", "val_folder") if records is None else ()
+    refused = ("labels", "split_folders", *of_files)
+    if told := [name for name in refused if options.pop(name, None) is not None]:
         raise DatasetError(
-            f"a data set of PyTorch takes no {' and no '.join(told)}; give its folder"
+            f"this {type(dataset).__name__} takes no {' and no '.join(told)}: give the folder of "
+            "its files, or leave that out"
         )
-    if (records := handed.records_of(dataset)) is not None:
+    if records is not None:
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)
     images.image_size = size
-    return divide_images(type(dataset).__name__, images, images.digests(), amounts, seed)
+    pool = splits.Pool(images.labels, splits.clusters(images.digests()), images.classes)
+    rows = splits.divide_pool(pool, amounts=amounts, seed=seed, **options)
+    return images.divided(type(dataset).__name__, rows)
 
 
 def _not_the_folder(loaded: ImageSplits) -> ImageSplits:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..base.paths import user_path
 from .handed import splits_only
 from .sets import DatasetError, ImageSplits
+
+# Of folders: elsewhere than here, or not on every system (Windows keeps the names of devices).
+_NO_NAME = re.compile(
+    r'(con|prn|aux|nul|com\d|lpt\d)?(\..*)?|.*([<>:"/\\|?*\0-\x1f].*|[. ])', re.I | re.S
+)
 
 
 def write_pictures(
@@ -38,9 +45,12 @@ def write_pictures(
     Raises
     ------
     DatasetError
-        Where something is in `folder` already, which would be mixed up with the new pictures.
+        Where something is in `folder` already, which would be mixed up with the new pictures, or
+        a class has a name that no folder can have.
     """
-    splits, folder = splits_only(splits, "write_pictures"), Path(folder)
+    splits, folder = splits_only(splits, "write_pictures"), user_path(folder)
+    for name in filter(_NO_NAME.fullmatch, splits.classes):
+        raise DatasetError(f"no folder can be named {name!r}: give that class another name")
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise DatasetError(f"{folder} is not empty; give write_pictures an empty or a new folder")

@@ -5,6 +5,7 @@ their place and moved there when they are complete. Proxies are taken from the e
 (``HTTPS_PROXY``, ``NO_PROXY``).
 """
 
+import gzip
 import http.client
 import os
 import shutil
@@ -17,7 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from ..base.errors import CourseError
-from ..base.files import socket_timeout
+from ..base.files import NO_SPACE, socket_timeout, unlink
+from ..base.paths import shown
 from .find import find_photos
 from .layout import scan
 from .photo_checks import Photo, Records
@@ -30,7 +32,7 @@ ANTS_BEES_COUNTS = {"train/ants": 124, "train/bees": 121, "val/ants": 70, "val/b
 TIMEOUT_S = 10
 """Seconds that a server may keep silent."""
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 
 
 class DownloadError(CourseError, OSError):
@@ -49,15 +51,27 @@ def records(name: str, root: str | Path) -> Records:
     Raises
     ------
     DownloadError
-        Saying what to do: there is no network, or what came is damaged.
+        Saying what to do: there is no network, what came is damaged, or there is no place for it.
     """
+    from filelock import FileLock
+
     folder, (get, read) = Path(root) / name, _SETS[name]
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        get(folder)
-    found = read(folder)
-    found.name = name
-    return found
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # One process at a time: two would delete what the other unpacks.
+            with FileLock(folder.with_name(f".{name}.lock")) as lock:
+                if not folder.is_dir():
+                    get(folder)
+                unlink(Path(lock.lock_file))  # whoever waits for it finds the data set
+        except (OSError, NotImplementedError) as error:  # NotImplemented…: a drive without locks
+            if isinstance(error, CourseError):
+                raise
+            raise DownloadError(
+                f"{name} cannot be put into {shown(folder.parent)} ({error}); make room, or name "
+                "another folder of data with TLCOURSE_DATA"
+            ) from error
+    return read(folder)
 
 
 def _by_torchvision(kind: str, page: str, folder: Path) -> None:
@@ -123,14 +137,16 @@ def _staged(folder: Path, page: str, inner: str = "") -> Iterator[Path]:
     try:
         with socket_timeout(TIMEOUT_S):  # torchvision sets none
             yield staging
-    except (OSError, RuntimeError, http.client.HTTPException, tarfile.TarError) as error:
+    except _DAMAGED as error:
+        raise DownloadError(f"{staging}: a damaged archive ({error}); delete the folder") from error
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        if getattr(error, "errno", None) in NO_SPACE:
+            raise
         reason = getattr(error, "reason", None) or error
         raise DownloadError(
             f"{folder.name} cannot be fetched from {page} ({reason}); check the connection and the "
             f"proxy settings and run this again, or copy {folder} from a machine that has it"
         ) from error
-    except _DAMAGED as error:
-        raise DownloadError(f"{staging}: a damaged archive ({error}); delete the folder") from error
     for archive in [path for path in staging.glob("*/*") if path.is_file()]:
         archive.unlink()
     os.replace(staging / inner, folder)

@@ -27,6 +27,7 @@ from .photo_checks import (
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import FileSource
 
+_TOLD = 20  # problems that a warning lists
 GroupBy = str | Callable[[Path], Hashable] | None
 """What tells the source of a picture, see :func:`divide_records`."""
 
@@ -65,6 +66,11 @@ def load_folder(
         names do not tell; an empty one says that none does.
     **options
         Those of :func:`divide_records`, such as ``group_by`` and ``fractions``.
+
+    Raises
+    ------
+    DatasetError, SplitError
+        Naming what is wrong with the folder, and the remedy.
 
     Warns
     -----
@@ -106,17 +112,18 @@ def divide_records(
         A CSV file with the columns ``file`` (the path below the folder) and ``label``. It says what
         the pictures of a folder without class folders are, or changes some labels of one that has
         them; an empty label sets a picture aside. Files stay where they are.
+
+    Raises
+    ------
+    DatasetError
+        For options that make no sense, and pictures that two classes cannot be made of.
+    SplitError
+        Where a class has too few.
     """
     if labels is not None:
         label_records(records, labels)
     if val_folder not in ("validation", "test"):
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
-    shares = np.asarray(fractions, dtype=float)
-    if shares.shape != (3,) or (shares < 0).any() or shares[0] == 0 or abs(shares.sum() - 1) > 1e-6:
-        raise DatasetError(
-            f"fractions={fractions!r}: give three shares (training, validation, test) that add up "
-            "to 1, with something to train on"
-        )
     given = {photo.split for photo in records.photos} - {None}
     good = check(records)
     contents = drop_two_classes(good, digests_of_twins(good))
@@ -209,7 +216,8 @@ def _group_keys(records: Records, group_by: GroupBy) -> list[Hashable]:
             if photos
             else f"{folder} has no pictures to group"
         )
-    return [(match.groups() or match.group()) if match else None for match in found]
+    # An alternative without a group, as in "person(\d+)|cat_\d+", is told apart by the whole match.
+    return [(m.groups() if m.lastindex else m.group()) if m else None for m in found]
 
 
 def _classes(records: Records, good: Records) -> tuple[str, ...]:
@@ -256,13 +264,13 @@ def _lost(records: Records, good: Records) -> str:
     return "".join(f". {text}" for text in said)
 
 
-def _warn(records: Records, most: int = 20) -> None:
+def _warn(records: Records) -> None:
     problems = records.problems
     if not problems:
         return
-    lines = [f"  {problem}" for problem in problems[:most]]
-    if len(problems) > most:
-        lines.append(f"  ... and {len(problems) - most} more, see the problems of the data set")
+    lines = [f"  {problem}" for problem in problems[:_TOLD]]
+    if len(problems) > _TOLD:
+        lines.append(f"  ... and {len(problems) - _TOLD} more, see the problems of the data set")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     text = f"{shown(records.folder)}: {count}; the files are left as they are\n" + "\n".join(lines)
     warn(text, BadFilesWarning)

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from ..base.paths import user_path
-from .find import find_photos
+from .find import SUFFIXES, find_photos
 from .photo import read_photo, upright_rgb
 from .photo_checks import Photo, Records
 from .sets import DatasetError, ImageSet, ImageSplits
-from .sources import PixelSource
+from .sources import FileSource, PixelSource
 
 
 def image_set(images: object, what: str) -> ImageSet:
@@ -80,7 +80,8 @@ def is_torch_dataset(thing: object) -> bool:
 def from_torch(dataset) -> ImageSet:
     """Return all pictures of a PyTorch data set of pairs (picture, number of the class).
 
-    Its transforms are left out where it names its files: a network brings its own.
+    Where it names its files, these are read without its transforms, as a network brings its own.
+    Elsewhere its transforms apply, and must not be random: a cache would find no picture again.
 
     Raises
     ------
@@ -92,19 +93,22 @@ def from_torch(dataset) -> ImageSet:
     labels = _labels(base, rows)
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise DatasetError(f"labels {labels.min()} to {labels.max()} for {len(classes)} classes")
+    if (records := records_of(dataset)) is not None:
+        files = FileSource(records.folder, [photo.path for photo in records.photos])
+        return ImageSet(classes, labels, files)
     return ImageSet(classes, labels, _ItemSource(base, rows))
 
 
 def records_of(dataset) -> Records | None:
     """Return the files of an `ImageFolder`, or of a part of one; None for other data sets."""
     base, rows = _whole(dataset)
-    samples = getattr(base, "samples", None)
-    if not (isinstance(samples, list) and samples and isinstance(samples[0][0], str)):
+    samples: Any = getattr(base, "samples", None)
+    first = samples[0][0] if isinstance(samples, list) and samples else None
+    if not (isinstance(first, str) and first.lower().endswith(tuple(SUFFIXES))):
         return None
     classes, folder = _class_names(base), Path(base.root)
-    photos = [
-        Photo(os.path.relpath(samples[row][0], folder), classes[samples[row][1]]) for row in rows
-    ]
+    found = [(Path(os.path.relpath(samples[row][0], folder)), samples[row][1]) for row in rows]
+    photos = [Photo(path.as_posix(), classes[label]) for path, label in found]
     return Records(folder.resolve().name, folder, photos)
 
 

@@ -95,7 +95,7 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
         remedy = "correct the table, or restore the file"
         records.problems.append(Problem(records.folder / name, what, remedy))
     found = [(label, known[name].label) for name, label in labels.items() if name in known]
-    changed = sum(bool(label) and label != before for label, before in found)
+    changed = sum(bool(label and before) and label != before for label, before in found)
     aside = sum(not label for label, _ in found)
     records.photos = [
         replace(photo, label=labels.get(name, photo.label))

@@ -1,13 +1,14 @@
 """Read one picture safely, and say what is wrong with those that cannot be read.
 
 Photographs come rotated by a note in their metadata, in CMYK, with 16 bits, with a palette, with
-transparency, cut short, or are no pictures at all. Everything that the course shows to a network
+transparency, cut short, or are no pictures at all. Every file that the course shows to a network
 passes through :func:`decode_photo`, which returns plain 8-bit RGB or raises :class:`PhotoError`.
 """
 
 import hashlib
 import io
 import os
+import re
 import stat
 import warnings
 from contextlib import suppress
@@ -105,6 +106,11 @@ def decode_photo(
     -------
     PIL.Image.Image
         Mode ``"RGB"``.
+
+    Raises
+    ------
+    PhotoError
+        Naming the file, what is wrong with it and what to do.
     """
     return _decode(data, Path(path), at_least)[0]
 
@@ -129,6 +135,8 @@ def inspect_photo(path: str | os.PathLike) -> tuple[Problem | None, Range | None
     except PhotoError as error:
         return error.problem, None
 
+
+_QUIET = ("ignore", None, Warning, re.compile("PIL"), 0)
 
 # Not all that Pillow knows: EPS would start Ghostscript on the file, whatever its suffix.
 _FORMATS = ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM"]
@@ -157,14 +165,15 @@ def _decode(data: bytes, path: Path, at_least: int | None) -> tuple[Image.Image,
 def _read(data: bytes, path: Path, at_least: int | None) -> tuple[Image.Image, Range | None]:
     try:
         # Pillow warns of odd metadata, and from 89 million pixels on; the limit here is MAX_PIXELS.
-        with warnings.catch_warnings():
+        # For good, as threads that change the process's filters for a while undo each other's.
+        if _QUIET not in warnings.filters[:1]:
             warnings.filterwarnings("ignore", module="PIL")
-            with _open(data, path) as image:
-                coded = str(image.tile[0][3] if image.tile else "")
-                if at_least and image.format == "JPEG":
-                    image.draft(None, (2 * at_least, 2 * at_least))
-                image.load()
-                result, used = _upright_rgb(image)
+        with _open(data, path) as image:
+            coded = str(image.tile[0][3] if image.tile else "")
+            if at_least and image.format == "JPEG":
+                image.draft(None, (2 * at_least, 2 * at_least))
+            image.load()
+            result, used = _upright_rgb(image)
     except PhotoError:
         raise
     except Exception as error:
@@ -223,7 +232,7 @@ def _upright_rgb(image: Image.Image) -> tuple[Image.Image, Range | None]:
 def unreadable(path: Path, error: OSError) -> Problem:
     """Return the problem of a file or folder that the system does not open."""
     if isinstance(error, PermissionError):  # first: in a closed folder not even a link can be told
-        return Problem(path, "may not be read by this user", "change its permissions (chmod u+r)")
+        return Problem(path, "may not be read by this user", "change its permissions")
     if isinstance(error, FileNotFoundError) and not path.is_symlink():
         return Problem(path, "is not there", "check its name")
     if path.is_symlink() and not path.exists():

@@ -30,7 +30,7 @@ def history_curves(history) -> Figure:
                 axes.axvline(best, color="#888888", linewidth=1, linestyle=":", label="kept")
     else:
         lists = {name: h if isinstance(h, list) else [h] for name, h in several.items()}
-        curves = [(h, "validation", name if h is of[0] else None, i)
+        curves = [(h, "validation", name if h is of[0] else "_", i)
                   for i, (name, of) in enumerate(lists.items()) for h in of]  # fmt: skip
     for axes, kind in ((left, "loss"), (right, "accuracy")):
         for one, part, label, number in curves:
