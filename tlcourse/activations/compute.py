@@ -119,7 +119,7 @@ class Build:
 
         writer = _ShardWriter(self.store, len(todo))
         size = engines.batch_size_for(self.preprocess.size, self.device)
-        rows = engines.in_order(work, _chunks(todo, size), engine, self.device)
+        rows = engines.in_order(work, _chunks(todo, size), self.device)
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
         with bar, writer, closing(rows) as computed:
             for chunk, digests, values in computed:

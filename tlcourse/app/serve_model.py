@@ -10,13 +10,12 @@ import asyncio
 import json
 import secrets
 import webbrowser
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.resources import files
 
 import tornado.web
 
-from ..activations.engines import worker_count
+from ..activations.engines import worker_pool
 from ..data.drawn.pets import draw_pet
 from ..data.photo import Problem
 from ..networks.heads import TransferModel
@@ -61,9 +60,7 @@ class Answerer:
         self.predictor = Predictor(model, device=device)
         preprocess = self.predictor.preprocess
         self.predictor.open(preprocess.pixels(draw_pet(0, 0, size=preprocess.size)), pictures=1)
-        self._pool = ThreadPoolExecutor(
-            worker_count(self.predictor.device), initializer=self.predictor.start_thread
-        )
+        self._pool = worker_pool(self.predictor.device)
 
     def about(self) -> dict:
         """What the model knows, and how it sees pictures."""
