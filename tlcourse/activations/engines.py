@@ -238,7 +238,8 @@ def open_engine(
     """
     keep_freed_memory()
     device = torch.device(device)
-    first = first[: batch_size_for(preprocess.size, device)]
+    batch = batch_size_for(preprocess.size, device)
+    first = first[:batch]
 
     def frozen() -> Frozen:
         return Frozen(stages, preprocess, pooled)
@@ -247,13 +248,10 @@ def open_engine(
     if device.type == "cpu" and amount < FOLD_FROM:
         return PyTorchEngine(frozen(), device, fold=False)
     expected = PyTorchEngine(frozen(), fold=False)(first)
-    fast: list[Callable[[], PyTorchEngine | OpenVinoEngine]] = [
-        lambda: PyTorchEngine(frozen(), device)
-    ]
+    fast: list[Callable] = []
     if device.type == "cpu" and amount >= OPENVINO_FROM and importlib.util.find_spec("openvino"):
-        fast.insert(
-            0, lambda: OpenVinoEngine(frozen(), worker_count(), batch_size_for(preprocess.size))
-        )
+        fast.append(lambda: OpenVinoEngine(frozen(), worker_count(), batch))
+    fast.append(lambda: PyTorchEngine(frozen(), device))
     for build in fast:
         try:
             engine = build()

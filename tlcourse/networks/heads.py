@@ -100,12 +100,9 @@ class TransferModel(StagedNetwork):
         classes: tuple[str, ...],
         weights: str | None,
     ):
-        super().__init__()
-        self.spec = spec
-        self.stages = stages
+        super().__init__(spec, stages, weights)
         self.head = head
         self.classes = classes
-        self.weights = weights
         self.image_size: int | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
