@@ -97,13 +97,9 @@ def drop_two_classes(records: Records) -> None:
             keep.append(photo)
             continue
         twin = shown(records.folder / first[photo.content][min(others)])
-        records.problems.append(
-            Problem(
-                records.folder / photo.path,
-                f"is the same picture as {twin}, under another class; both are left out",
-                "keep the one in the right class and delete the other",
-            )
-        )
+        what = f"is the same picture as {twin}, under another class; both are left out"
+        remedy = "keep the one in the right class and delete the other"
+        records.problems.append(Problem(records.folder / photo.path, what, remedy))
     records.photos = keep
 
 

@@ -7,7 +7,6 @@ class. Softmax itself has no weights: it is applied inside the loss, and to read
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -158,9 +157,7 @@ def replace_head(
         raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")
     if twice := sorted({name for name in classes if classes.count(name) > 1}):
         raise HeadError(f"class names must differ; given more than once: {', '.join(twice)}")
-    last = backbone.stage_index(cut) if cut else len(backbone.stages) - 1
-    kept = OrderedDict(list(backbone.stages.named_children())[: last + 1])
-    stages = nn.Sequential(copy.deepcopy(kept))
+    stages = copy.deepcopy(backbone.prefix(cut or backbone.stage_names[-1]))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every GPU too
         channels = output_channels(stages, backbone.spec)
