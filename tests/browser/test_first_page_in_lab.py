@@ -73,4 +73,7 @@ def test_a_newcomer_sees_the_lessons_and_nothing_in_front_of_them(opened):
     assert page.get_by_text("Jupyter news").count() == 0
     start.get_by_role("link", name="An example").first.click()
     page.locator(".jp-NotebookPanel").wait_for(timeout=60_000)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
+    page.wait_for_timeout(4000)  # by then JupyterLab has noted what the kernel says of itself
+    assert page.locator(".jp-mod-dirty").count() == 0, "opened, it counts as changed"
     assert page.errors == [] and page.strangers == []

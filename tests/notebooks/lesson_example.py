@@ -91,7 +91,14 @@ def write_notebook(path, cells):
                 "display_name": "Python 3 (ipykernel)",
                 "language": "python",
             },
-            "language_info": {"name": "python"},
+            "language_info": {  # as a lesson is stored, without the version of Python
+                "codemirror_mode": {"name": "ipython", "version": 3},
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "name": "python",
+                "nbconvert_exporter": "python",
+                "pygments_lexer": "ipython3",
+            },
         },
         "cells": cells,
     }

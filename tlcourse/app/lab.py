@@ -81,6 +81,7 @@ def lab_command(page: Path, port: int | None = None, no_browser: bool = False) -
     # No look for news and updates, also where a learner's settings ask for it: nothing leaves here.
     words += ["--LabApp.news_url=None"]
     words += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    words += ["--ServerApp.contents_manager_class=tlcourse.app.contents.LessonContents"]
     # As the first page, not as a file to open, so that the address it prints leads there too.
     words += [f"--LabApp.default_url={quote(f'/lab/tree/{page.parent.name}/{page.name}')}"]
     words += [f"--port={port}"] if port else []
