@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -147,7 +146,7 @@ def _ours(large: bool):
     )
     size = engines.batch_size_for(SIZE)
     batches = [pixels[i : i + size] for i in range(0, COUNT, size)]
-    with ThreadPoolExecutor(engines.worker_count(), initializer=engine.start_thread) as pool:
+    with engines.worker_pool() as pool:
         result = _rate(lambda: list(pool.map(engine, batches)))
     return result | {"note": f"engine: {engine.name}"}
 

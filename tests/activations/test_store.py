@@ -23,6 +23,7 @@ from tlcourse.activations.shards import ENDING, CacheError, Shard
 from tlcourse.activations.store import Store, folder_name, read_manifest, rows_per_shard
 from tlcourse.app import cache_commands
 from tlcourse.app.cli import main
+from tlcourse.base.files import temporary_name
 
 MEANING = {"network": "n", "cut": "c", "preprocessing": {"size": 64}}
 PROBE = np.array([[0.5, -1, 2]], np.float32)
@@ -345,8 +346,8 @@ def test_temporary_files_of_the_dead_go_and_of_the_living_stay(store):
     filled(store, range(3))
     code = (
         "import sys; from pathlib import Path\n"
-        "from tlcourse.activations.files import Temporary\n"
-        "path = Temporary(Path(sys.argv[1])).__enter__(); path.touch(); print(path, flush=True)\n"
+        "from tlcourse.base.files import temporary_name\n"
+        "path = Path(sys.argv[1], temporary_name('.tmp')); path.touch(); print(path, flush=True)\n"
         "sys.stdin.read()"
     )
     process = subprocess.Popen(
@@ -507,9 +508,9 @@ def test_what_a_build_writes_that_begins_meanwhile_is_not_cleared(store, monkeyp
 
     def begins_after_the_look(directory):
         found = writers(directory)
-        lease = files.Temporary(directory)
-        lease.path.touch()
-        begun.extend([lease.path, store.add(keys_of([9]), rows_of([9]))])
+        lease = directory / temporary_name(".tmp")
+        lease.touch()
+        begun.extend([lease, store.add(keys_of([9]), rows_of([9]))])
         return found
 
     monkeypatch.setattr(housekeeping, "writers", begins_after_the_look)

@@ -20,10 +20,8 @@ STAGES = [
 
 def staged(weights):
     """What a network of these stages has to say of itself to strategies."""
-    network = StagedNetwork()
-    network.weights, network.spec = weights, None
-    network.stages = nn.Sequential(OrderedDict((s["name"], nn.Identity()) for s in STAGES))
-    return network
+    stages = nn.Sequential(OrderedDict((s["name"], nn.Identity()) for s in STAGES))
+    return StagedNetwork(None, stages, weights)
 
 
 def toy(weights="imagenet"):

@@ -119,7 +119,7 @@ class Build:
 
         writer = _ShardWriter(self.store, len(todo))
         size = engines.batch_size_for(self.preprocess.size, self.device)
-        rows = engines.in_order(work, _chunks(todo, size), engine, self.device)
+        rows = engines.in_order(work, _chunks(todo, size), self.device)
         bar = progress_bar(total=len(todo), what="activations", unit="picture", enabled=progress)
         with bar, writer, closing(rows) as computed:
             for chunk, digests, values in computed:
@@ -156,26 +156,21 @@ class _ShardWriter:
 
     def __init__(self, store: Store, expected: int):
         self.store, self.expected = store, expected
-        self.keys: dict[bytes, None] = {}  # a dict, for its order
-        self.rows = np.empty(0, store.dtype)
+        self.rows: dict[bytes, np.ndarray] = {}
 
     def append(self, key: bytes, row: np.ndarray) -> bool:
         """Take a row; False where it is in this shard already."""
-        if key in self.keys:
+        if key in self.rows:
             return False
-        if not len(self.rows):
-            count = rows_per_shard(self.expected, row.size * self.store.dtype.itemsize)
-            self.rows = np.empty((count, *row.shape), self.store.dtype)
-        self.rows[len(self.keys)] = row
-        self.keys[key] = None
-        if len(self.keys) == len(self.rows):
+        self.rows[key] = row.astype(self.store.dtype)  # a copy, so that its batch can go
+        if len(self.rows) >= rows_per_shard(self.expected, self.rows[key].nbytes):
             self.flush()
         return True
 
     def flush(self) -> None:
-        keys, self.keys = list(self.keys), {}
-        if keys:
-            self.store.add(keys, self.rows[: len(keys)])
+        rows, self.rows = self.rows, {}
+        if rows:
+            self.store.add(list(rows), np.stack(list(rows.values())))
 
     def __enter__(self) -> _ShardWriter:
         return self

@@ -29,6 +29,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -101,11 +102,6 @@ class PyTorchEngine:
         # Only the CPU takes calls from several threads at once without loss.
         self._turn = None if self.device.type == "cpu" else threading.Lock()
 
-    def start_thread(self) -> None:
-        """Prepare a worker thread: it computes on one core, as the other cores have their own."""
-        if self.device.type == "cpu":
-            torch.set_num_threads(1)
-
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Activations, float32, of pixels, uint8 (N, H, W, 3)."""
         with torch.inference_mode():
@@ -161,10 +157,6 @@ class OpenVinoEngine:
         self._compiled = openvino.Core().compile_model(model, "CPU", options)
         self._local = threading.local()
 
-    def start_thread(self) -> None:
-        """Prepare a worker thread: normalising and decoding stay on its own core."""
-        torch.set_num_threads(1)
-
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Activations, float32, of pixels, uint8 (N, H, W, 3) with N up to the batch size."""
         if not hasattr(self._local, "request"):
@@ -186,6 +178,12 @@ def worker_count(device="cpu") -> int:
     return max(1, min(cores, MOST_WORKERS if torch.device(device).type == "cpu" else 32))
 
 
+def worker_pool(device="cpu") -> ThreadPoolExecutor:
+    """So many threads; on a CPU each computes on one core, as the other cores have their own."""
+    one_core = partial(torch.set_num_threads, 1) if torch.device(device).type == "cpu" else None
+    return ThreadPoolExecutor(worker_count(device), initializer=one_core)
+
+
 def batch_size_for(size: int, device="cpu") -> int:
     """Pictures in a batch: few enough that a CPU's caches hold a layer, many for a GPU."""
     if torch.device(device).type != "cpu":
@@ -193,10 +191,10 @@ def batch_size_for(size: int, device="cpu") -> int:
     return int(np.clip(8 * (224 / size) ** 2, 1, 32))
 
 
-def in_order(work: Callable, chunks: Iterable, engine, device) -> Generator:
+def in_order(work: Callable, chunks: Iterable, device) -> Generator:
     """Yield `work(chunk)` in order, from threads a bounded number of chunks ahead."""
     workers, threads = worker_count(device), torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=engine.start_thread)
+    pool = worker_pool(device)
     try:
         ahead: deque = deque()
         for chunk in chunks:
@@ -236,11 +234,12 @@ def open_engine(
     -------
     PyTorchEngine or OpenVinoEngine
         Called with pixels, uint8 (N, size, size, 3), N up to `batch_size_for`, it gives float32
-        rows. Threads that call it call its `start_thread` first.
+        rows; several threads may call it, see `worker_pool`.
     """
     keep_freed_memory()
     device = torch.device(device)
-    first = first[: batch_size_for(preprocess.size, device)]
+    batch = batch_size_for(preprocess.size, device)
+    first = first[:batch]
 
     def frozen() -> Frozen:
         return Frozen(stages, preprocess, pooled)
@@ -249,13 +248,10 @@ def open_engine(
     if device.type == "cpu" and amount < FOLD_FROM:
         return PyTorchEngine(frozen(), device, fold=False)
     expected = PyTorchEngine(frozen(), fold=False)(first)
-    fast: list[Callable[[], PyTorchEngine | OpenVinoEngine]] = [
-        lambda: PyTorchEngine(frozen(), device)
-    ]
+    fast: list[Callable] = []
     if device.type == "cpu" and amount >= OPENVINO_FROM and importlib.util.find_spec("openvino"):
-        fast.insert(
-            0, lambda: OpenVinoEngine(frozen(), worker_count(), batch_size_for(preprocess.size))
-        )
+        fast.append(lambda: OpenVinoEngine(frozen(), worker_count(), batch))
+    fast.append(lambda: PyTorchEngine(frozen(), device))
     for build in fast:
         try:
             engine = build()

@@ -74,26 +74,23 @@ def remove_debris(directory: Path) -> None:
         unlink(path)
 
 
-class Temporary:
-    """A new temporary path in a folder that is made if needed; whatever happens, it is gone after.
+def write_beside(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name and put it in place; its folder is made if needed.
 
     Errors of the system on the way are explained.
     """
-
-    def __init__(self, directory: Path):
-        self.path = directory / temporary_name(".tmp")
-
-    def __enter__(self) -> Path:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _explained(error, self.path.parent) from error
-        return self.path
-
-    def __exit__(self, kind, error, traceback):
-        unlink(self.path)
-        if isinstance(error, OSError) and not isinstance(error, CacheError):
-            raise _explained(error, self.path.parent) from error
+    temporary = path.with_name(temporary_name(".tmp"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _put_in_place(temporary, path)
+    except OSError as error:
+        raise _explained(error, path.parent) from error
+    finally:
+        unlink(temporary)
 
 
 def _explained(error: OSError, directory: Path) -> CacheError:
@@ -111,7 +108,7 @@ def _explained(error: OSError, directory: Path) -> CacheError:
     return CacheError(f"activations could not be written to {directory}: {error}")
 
 
-def put_in_place(temporary: Path, path: Path) -> None:
+def _put_in_place(temporary: Path, path: Path) -> None:
     try:
         os.replace(temporary, path)
     except PermissionError:

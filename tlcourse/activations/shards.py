@@ -41,10 +41,6 @@ class CacheError(CourseError, OSError):
 class Shard:
     """One file of rows.
 
-    Parameters
-    ----------
-    path : Path
-
     Attributes
     ----------
     folder : str

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -28,9 +27,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.files import unlink
+from ..base.files import temporary_name, unlink
 from ..base.warn import warn
-from .files import LAST_USED, MANIFEST, Temporary, discard, own_files, put_in_place
+from .files import LAST_USED, MANIFEST, discard, own_files, write_beside
 from .shards import ENDING, KEY, Shard, relative_difference, shard_bytes, shard_name
 
 FORMAT = 2
@@ -151,22 +150,9 @@ class Store:
         rows = np.asarray(rows, self.dtype)
         data = shard_bytes(np.asarray(keys, KEY), rows, self.probe, self.directory.name)
         path = self.directory / shard_name(hashlib.sha256(data).hexdigest())
-        self._write(path, data)
+        _though_folder_goes(lambda: write_beside(path, data))
         self.touch()
         return path
-
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write a file beside and put it in place."""
-
-        def write():
-            with Temporary(self.directory) as temporary:
-                with temporary.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                put_in_place(temporary, path)
-
-        _though_folder_goes(write)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -175,15 +161,19 @@ class Store:
         A temporary file of a living process says so. Where none can be written, all goes on
         without.
         """
-        lease = Temporary(self.directory)
-        self._lease = lease.path
+        self._lease = lease = self.directory / temporary_name(".tmp")
+
+        def begin() -> None:
+            lease.parent.mkdir(parents=True, exist_ok=True)
+            lease.touch()
+
         with suppress(OSError):
-            _though_folder_goes(lambda: lease.__enter__().touch())
+            _though_folder_goes(begin)
         try:
             yield
         finally:
             self._lease = None
-            unlink(lease.path)
+            unlink(lease)
             with suppress(OSError):  # empty where nothing was computed
                 self.directory.rmdir()
 
@@ -201,7 +191,7 @@ class Store:
             return
         content = {"format": FORMAT, "rows": meaning, "built_with": built_with}
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        self._write(self.directory / MANIFEST, text.encode())
+        _though_folder_goes(lambda: write_beside(self.directory / MANIFEST, text.encode()))
 
     def touch(self) -> None:
         """Note that the folder is used now; where it cannot be written, leave it."""

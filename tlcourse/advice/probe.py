@@ -131,10 +131,7 @@ def draw_sample(images: ImageSet, seed: int = 0) -> ImageSet:
     if len(present) > most:
         present = np.sort(rng.choice(present, most, replace=False))
     each = MOST_PICTURES // len(present)
-    rows = []
-    for label in present:
-        of_class = np.flatnonzero(images.labels == label)
-        rows.append(rng.permutation(of_class)[:each])
+    rows = [rng.permutation(np.flatnonzero(images.labels == label))[:each] for label in present]
     return images.subset(np.sort(np.concatenate(rows)))
 
 

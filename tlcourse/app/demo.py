@@ -13,7 +13,6 @@ import json
 import re
 import secrets
 import time
-import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -215,10 +214,6 @@ def serve_classroom(port: int, browser: bool) -> None:
     port = sockets[0].getsockname()[1]
     token = secrets.token_urlsafe(24)
     address = f"http://{ADDRESS}:{port}/?token={token}"
-
-    def ready():
-        print(f"The classroom page is at {address}\nCtrl-C ends it.", flush=True)
-        if browser:
-            webbrowser.open(address)
-
-    run(sockets, make_application(Classroom, Visitors(Classroom), token, port), ready)
+    app = make_application(Classroom, Visitors(Classroom), token, port)
+    said = f"The classroom page is at {address}\nCtrl-C ends it."
+    run(sockets, app, said, address if browser else None)

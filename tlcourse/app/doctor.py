@@ -40,12 +40,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Make every check; a check that stops is a finding too.
-
-    Yields
-    ------
-    Finding
-    """
+    """Make every check; a check that stops is a finding too."""
     for what, check in CHECKS.items():
         try:
             yield from check(what)

@@ -130,15 +130,8 @@ def look(chosen: argparse.Namespace) -> int:
     from .look_page import look_at_folder
 
     page = chosen.page or Path(f"{shown(chosen.folder.resolve().name)}-look.html")
-    found = look_at_folder(
-        chosen.folder,
-        page,
-        decisions=chosen.decisions,
-        labels=chosen.labels,
-        split_folders=chosen.split_folders,
-        size=chosen.size,
-        device=chosen.device,
-    )
+    options = {key: v for key, v in vars(chosen).items() if key not in ("function", "page")}
+    found = look_at_folder(path=page, **options)
     print(
         f"Of {len(found.images)} pictures: {len(found.suspects)} labels to doubt, "
         f"{len(found.groups)} groups of near-duplicates, {len(found.outliers)} outliers. "

@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import ipaddress
 import signal
+import webbrowser
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -141,8 +142,11 @@ def listen(port: int):
         ) from error
 
 
-def run(sockets, app, ready) -> None:
-    """Serve until Ctrl-C or SIGTERM; `ready` is called once the page can be opened."""
+def run(sockets, app, said: str, opened: str | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Once pages can be opened, `said` is printed, and the address `opened` shown in a browser.
+    """
 
     async def serve():
         stop = asyncio.Event()
@@ -150,7 +154,9 @@ def run(sockets, app, ready) -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         server = HTTPServer(app, **LIMITS)
         server.add_sockets(sockets)
-        ready()
+        print(said, flush=True)
+        if opened:
+            webbrowser.open(opened)
         try:
             await stop.wait()
         finally:
@@ -177,4 +183,4 @@ def serve_folder(folder: Path, port: int) -> None:
     handler = (r"/(.*)", Files, {"path": str(folder), "default_filename": "index.html"})
     app = application([handler], token=None, port=port)
     address = f"http://{ADDRESS}:{sockets[0].getsockname()[1]}/"
-    run(sockets, app, lambda: print(f"{folder} is at {address} (Ctrl-C ends it)", flush=True))
+    run(sockets, app, f"{folder} is at {address} (Ctrl-C ends it)")

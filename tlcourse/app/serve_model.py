@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import webbrowser
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.resources import files
 
 import tornado.web
 
-from ..activations.engines import worker_count
+from ..activations.engines import worker_pool
 from ..data.drawn.pets import draw_pet
 from ..data.photo import Problem
 from ..networks.heads import TransferModel
@@ -38,13 +36,6 @@ _PAGE = """<!doctype html>
 <p>{notice} Pictures stay on this machine, and are not kept.</p></main>
 <script src="page.js"></script></body></html>
 """
-_STYLE = """
-:root { color-scheme: light dark; background: light-dark(#fff, #101317);
-  color: light-dark(#1b1f24, #e6e8eb); font: 1rem/1.5 system-ui, sans-serif; }
-body { margin: 0 auto; max-width: 46rem; padding: 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; overflow-wrap: anywhere; }
-#model > .tlw { border: 0; margin: 0; padding: 0; background: none; }
-"""
 
 
 class Answerer:
@@ -61,9 +52,7 @@ class Answerer:
         self.predictor = Predictor(model, device=device)
         preprocess = self.predictor.preprocess
         self.predictor.open(preprocess.pixels(draw_pet(0, 0, size=preprocess.size)), pictures=1)
-        self._pool = ThreadPoolExecutor(
-            worker_count(self.predictor.device), initializer=self.predictor.start_thread
-        )
+        self._pool = worker_pool(self.predictor.device)
 
     def about(self) -> dict:
         """What the model knows, and how it sees pictures."""
@@ -157,7 +146,7 @@ class Predict(Json):
 def make_application(answerer: Answerer, token: str, port: int):
     """The page of a model, its parts, and what programs ask."""
     # The widgets need Jupyter's parts, which a machine without the extra `lab` lacks.
-    from ..portable.scripts import page_script, page_title
+    from ..portable.scripts import PAGE_STYLE, page_script, page_title
     from ..widgets.assets import join_styles
     from ..widgets.teach_here import STYLES
 
@@ -169,7 +158,7 @@ def make_application(answerer: Answerer, token: str, port: int):
     parts = {
         "/": (_PAGE.format(title=title, notice=notice), "text/html"),
         "/page.js": (page_script(*(f"teach/{name}.js" for name in _SCRIPTS)), "text/javascript"),
-        "/page.css": (join_styles(*STYLES) + _STYLE, "text/css"),
+        "/page.css": (join_styles(*STYLES) + PAGE_STYLE, "text/css"),
         "/favicon.svg": (icon, "image/svg+xml"),
     }
     handlers = [(path, Text, {"text": t, "kind": kind}) for path, (t, kind) in parts.items()]
@@ -198,18 +187,13 @@ def serve_model(answerer: Answerer, port: int, browser: bool) -> None:
     sockets = listen(port)
     port, token = sockets[0].getsockname()[1], secrets.token_urlsafe(24)
     address = f"http://{ADDRESS}:{port}"
-
-    def ready():
-        print(f"The model's page is at {address}/?token={token}")
-        print(
-            f'From a program: curl -H "Authorization: Bearer {token}" --data-binary @photo.jpg '
-            f"{address}/predict"
-        )
-        print("Ctrl-C ends it.", flush=True)
-        if browser:
-            webbrowser.open(f"{address}/?token={token}")
-
+    page = f"{address}/?token={token}"
+    said = (
+        f"The model's page is at {page}\n"
+        f'From a program: curl -H "Authorization: Bearer {token}" --data-binary @photo.jpg '
+        f"{address}/predict\nCtrl-C ends it."
+    )
     try:
-        run(sockets, make_application(answerer, token, port), ready)
+        run(sockets, make_application(answerer, token, port), said, page if browser else None)
     finally:
         answerer.close()

@@ -21,7 +21,7 @@ Answer = tuple[Path, np.ndarray | Problem]
 
 
 class Predictor:
-    """A model that answers from several threads, each of which calls `start_thread` first."""
+    """A model that answers from several threads, such as those of `engines.worker_pool`."""
 
     def __init__(self, model: TransferModel, *, device: str | torch.device):
         need_classes(model, "predict_files")
@@ -59,7 +59,6 @@ class Predictor:
             pictures=pictures,
             device=self.device,
         )
-        self.start_thread = self._engine.start_thread
 
     def __call__(self, pictures: Sequence[Path | bytes]) -> list[np.ndarray | Problem]:
         """Answer a batch: float32 (classes,), or what is wrong, for each picture."""
@@ -102,7 +101,7 @@ def predict_files(
     predictor.open(first, len(paths))
     batch = engines.batch_size_for(predictor.preprocess.size, predictor.device)
     chunks = (paths[start : start + batch] for start in range(0, len(paths), batch))
-    answered = engines.in_order(lambda c: (c, predictor(c)), chunks, predictor, predictor.device)
+    answered = engines.in_order(lambda c: (c, predictor(c)), chunks, predictor.device)
     with closing(answered):
         for done, answers in answered:
             yield from zip(done, answers, strict=True)

@@ -129,10 +129,6 @@ def train_folder(
     say : callable
         Gets a sentence about what comes next, and what it will take.
 
-    Returns
-    -------
-    TrainedFolder
-
     Raises
     ------
     TimeError

@@ -15,7 +15,7 @@ import numpy as np
 from ..base.kinds import check_kinds, checked
 from ..base.paths import data_root, user_path
 from . import folders, handed, splits
-from .entries import DATASETS
+from .entries import DATASETS, divide_images
 from .sets import DatasetError, ImageSplits
 
 _OPTIONS = {"group_by", "fractions", "val_folder", "split_folders", "labels"}
@@ -132,9 +132,8 @@ def _load_torch(
         return folders.divide_records(records, *amounts, size=size, seed=seed, **options)
     images = handed.from_torch(dataset)
     images.image_size = size
-    pool = splits.Pool(images.labels, splits.clusters(images.digests()), images.classes)
-    rows = splits.divide_pool(pool, amounts=amounts, seed=seed, **options)
-    return images.divided(type(dataset).__name__, rows)
+    name = type(dataset).__name__
+    return divide_images(name, images, images.digests(), amounts, seed=seed, **options)
 
 
 def _not_the_folder(loaded: ImageSplits) -> ImageSplits:

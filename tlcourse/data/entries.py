@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -111,11 +110,11 @@ def _draw_pets(*amounts: int | None, size: int | None, seed: int) -> ImageSplits
 
 
 def divide_images(
-    name: str, images: ImageSet, contents: Sequence[Hashable], amounts: splits.Amounts, seed: int
+    name: str, images: ImageSet, contents: Sequence[Hashable], amounts: splits.Amounts, **options
 ) -> ImageSplits:
     """Divide pictures by class; those whose contents agree stay on one side."""
     pool = splits.Pool(images.labels, splits.clusters(contents), images.classes)
-    return images.divided(name, splits.divide_pool(pool, amounts=amounts, seed=seed))
+    return images.divided(name, splits.divide_pool(pool, amounts=amounts, **options))
 
 
 def _divide_digits(*amounts: int | None, size: int | None, seed: int) -> ImageSplits:
@@ -126,7 +125,7 @@ def _divide_digits(*amounts: int | None, size: int | None, seed: int) -> ImageSp
     everything = ImageSet(classes, labels, DigitSource(size), image_size=size)
     contents = [image.tobytes() for image in pixels]
     amounts = (amounts[0], _given(amounts[1], 20), _given(amounts[2], 40))
-    return divide_images("digits", everything, contents, amounts, seed)
+    return divide_images("digits", everything, contents, amounts, seed=seed)
 
 
 def _divide_solar_cells(
@@ -146,8 +145,8 @@ def _divide_solar_cells(
     labels = np.array([int(defective) for _, defective in sure])
     source = FileSource(folder, [path for path, _ in sure])
     everything = ImageSet(classes, labels, source, image_size=size)
-    amounts = (train, validation, test)
-    divided = divide_images("solar_cells", everything, everything.digests(), amounts, seed)
+    contents, amounts = everything.digests(), (train, validation, test)
+    divided = divide_images("solar_cells", everything, contents, amounts, seed=seed)
     note = (
         "several cells were cut from one photograph of a module, and the package does not say "
         "which: cells of one module stand on both sides of this division, so accuracy is "
@@ -156,36 +155,28 @@ def _divide_solar_cells(
     return replace(divided, notes=(note,))
 
 
-def _fetched(name: str) -> dict:
-    """How a data set is opened that is downloaded on first use."""
+def _photographs(*, lent: str = "", fetched: str = "") -> dict:
+    """How photographs are opened: a folder of `shared_root`, else what is downloaded by name."""
 
-    def absent(root: Path) -> str:
-        return "" if (root / name).is_dir() else f"tlcourse data fetch {name}"
-
-    return {"find": partial(fetch.records, name), "absent": absent}
-
-
-def _lent(folder: str, name: str | None = None) -> dict:
-    """How photographs are opened that lie in `shared_root`; else they are fetched, by this name."""
-
-    def path() -> Path:
-        return shared_root() / folder
+    def path() -> Path | None:
+        folder = shared_root() / lent
+        return folder if lent and folder.is_dir() else None
 
     def find(root: Path) -> Records:
-        if name and not path().is_dir():
-            return fetch.records(name, root)
-        if remedy := absent(root):
-            raise DatasetError(remedy)
-        return scan(path())
+        if folder := path():
+            return scan(folder)
+        if fetched:
+            return fetch.records(fetched, root)
+        raise DatasetError(absent(root))
 
     def absent(root: Path) -> str:
-        if path().is_dir() or (name and (root / name).is_dir()):
+        if path() or (fetched and (root / fetched).is_dir()):
             return ""
-        if name:
-            return f"tlcourse data fetch {name}"
+        if fetched:
+            return f"tlcourse data fetch {fetched}"
         return (
-            f"{path()} is not there, and these photographs cannot be fetched (TLCOURSE_SHARED "
-            "names the folder that holds them)"
+            f"{shared_root() / lent} is not there, and these photographs cannot be fetched "
+            "(TLCOURSE_SHARED names the folder that holds them)"
         )
 
     return {"find": find, "absent": absent}
@@ -198,19 +189,19 @@ DATASETS: dict[str, DataSet] = {
     ),
     "ants_bees": DataSet(
         "ants and bees",
-        **_lent("hymenoptera_data", "ants_bees"),
+        **_photographs(lent="hymenoptera_data", fetched="ants_bees"),
         options={"val_folder": "test"},
         measured=Measured(96, 20, None),
     ),
     "cats_dogs": DataSet(
         "cats and dogs",
-        **_lent("cats_vs_dogs"),
+        **_photographs(lent="cats_vs_dogs"),
         options={"val_folder": "test"},
         measured=Measured(96, 20, 150),
     ),
     "blood_cells": DataSet(
         "blood cells",
-        **_lent("blood_cells"),
+        **_photographs(lent="blood_cells"),
         # Rotated copies of one photograph carry its number; none may stand on both sides.
         options={"val_folder": "test", "group_by": r"(\w+)/_(\d+)_\d+\.jpe?g$"},
         measured=Measured(96, 20, 75),
@@ -221,7 +212,7 @@ DATASETS: dict[str, DataSet] = {
         absent=lambda root: "" if find_spec("elpv_dataset") else _SOLAR_CELLS,
         measured=Measured(96, 20, 150),
     ),
-    "oxford_pets": DataSet("cats and dogs of 37 breeds", **_fetched("oxford_pets")),
-    "eurosat": DataSet("land use from above", **_fetched("eurosat")),
+    "oxford_pets": DataSet("cats and dogs of 37 breeds", **_photographs(fetched="oxford_pets")),
+    "eurosat": DataSet("land use from above", **_photographs(fetched="eurosat")),
 }
 """By name; the order is that of tables."""

@@ -19,7 +19,7 @@ from .layout import SPLITS, scan
 from .photo_checks import (
     Records,
     check,
-    digests_of_twins,
+    digest_twins,
     drop_shared,
     drop_two_classes,
     note_copies,
@@ -126,16 +126,19 @@ def divide_records(
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
     given = {photo.split for photo in records.photos} - {None}
     good = check(records)
-    contents = drop_two_classes(good, digests_of_twins(good))
+    digest_twins(good)
+    drop_two_classes(good)
     keys = _group_keys(good, group_by)
+    good.photos = [replace(p, source=key) for p, key in zip(good.photos, keys, strict=True)]
     if given:
-        contents, keys = drop_shared(good, contents, keys)
+        drop_shared(good)
     _warn(good)
 
     classes = _classes(records, good)
     targets = np.array([classes.index(photo.label) for photo in good.photos], dtype=np.int64)
-    pool = splits.Pool(targets, splits.clusters(contents, keys), classes)
-    note_copies(good, contents)
+    together = ([p.content for p in good.photos], [p.source for p in good.photos])
+    pool = splits.Pool(targets, splits.clusters(*together), classes)
+    note_copies(good)
     amounts = (train_per_class, validation_per_class, test_per_class)
     if given:
         part = np.array([photo.split for photo in good.photos])
@@ -257,11 +260,11 @@ def _lost(records: Records, good: Records) -> str:
     for photo in records.photos:
         if photo.split in ("train", None) and photo.label not in left:
             files.setdefault(photo.label, set()).add(records.folder / photo.path)
-    said = []
+    said = ""
     for label, paths in files.items():
         first = next((problem for problem in good.problems if problem.path in paths), None)
-        said.append(f"{label}: all {len(paths)} left out, such as {first}")
-    return "".join(f". {text}" for text in said)
+        said += f". {label}: all {len(paths)} left out, such as {first}"
+    return said
 
 
 def _warn(records: Records) -> None:

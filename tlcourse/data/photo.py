@@ -250,6 +250,5 @@ def _damaged(data: bytes, path: Path, error: Exception | str) -> Problem:
 
 def _too_large(path: Path, pixels: str) -> Problem:
     limit = MAX_PIXELS // 1_000_000
-    return Problem(
-        path, f"has {pixels} pixels, above the limit of {limit} million", "save a smaller copy"
-    )
+    what = f"has {pixels} pixels, above the limit of {limit} million"
+    return Problem(path, what, "save a smaller copy")

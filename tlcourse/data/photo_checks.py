@@ -16,11 +16,17 @@ from .photo import Problem, inspect_photo
 
 @dataclass(frozen=True)
 class Photo:
-    """One picture file: its path below the folder, its class, and its split where one is given."""
+    """One picture file: its path below the folder, its class, and its split where one is given.
+
+    ``content`` is a digest where another file may be the same; pictures of one ``source`` stay
+    together. None is the same as nothing.
+    """
 
     path: str
     label: str
     split: str | None = None
+    content: str | None = None
+    source: Hashable = None
 
 
 @dataclass
@@ -68,48 +74,42 @@ def check(records: Records) -> Records:
     return replace(records, photos=good, problems=problems, notes=notes)
 
 
-def digests_of_twins(records: Records) -> list[str | None]:
-    """Return a digest for each file that has the size of another; None for the others."""
-    paths = [records.folder / photo.path for photo in records.photos]
-    sizes = [path.stat().st_size for path in paths]
+def digest_twins(records: Records) -> None:
+    """Give each file that has the size of another the digest of its content."""
+    sizes = [(records.folder / photo.path).stat().st_size for photo in records.photos]
     same_size = Counter(sizes)
-    return [
-        sha256_of(path) if same_size[size] > 1 else None
-        for path, size in zip(paths, sizes, strict=True)
-    ]
-
-
-def drop_two_classes(records: Records, contents: list[str | None]) -> list[str | None]:
-    """Leave out pictures whose content stands under two classes; return the others' contents."""
-    first: defaultdict[str | None, dict[str, str]] = defaultdict(dict)  # content: class: path
-    for photo, content in zip(records.photos, contents, strict=True):
-        if content:
-            first[content].setdefault(photo.label, photo.path)
-    keep = []
     for i, photo in enumerate(records.photos):
-        others = first[contents[i]].keys() - {photo.label}
+        if same_size[sizes[i]] > 1:
+            content = sha256_of(records.folder / photo.path)
+            records.photos[i] = replace(photo, content=content)
+
+
+def drop_two_classes(records: Records) -> None:
+    """Leave out pictures whose content stands under two classes."""
+    first: defaultdict[str | None, dict[str, str]] = defaultdict(dict)  # content: class: path
+    for photo in records.photos:
+        if photo.content:
+            first[photo.content].setdefault(photo.label, photo.path)
+    keep = []
+    for photo in records.photos:
+        others = first[photo.content].keys() - {photo.label}
         if not others:
-            keep.append(i)
+            keep.append(photo)
             continue
-        twin = shown(records.folder / first[contents[i]][min(others)])
-        records.problems.append(
-            Problem(
-                records.folder / photo.path,
-                f"is the same picture as {twin}, under another class; both are left out",
-                "keep the one in the right class and delete the other",
-            )
-        )
-    records.photos = [records.photos[i] for i in keep]
-    return [contents[i] for i in keep]
+        twin = shown(records.folder / first[photo.content][min(others)])
+        what = f"is the same picture as {twin}, under another class; both are left out"
+        remedy = "keep the one in the right class and delete the other"
+        records.problems.append(Problem(records.folder / photo.path, what, remedy))
+    records.photos = keep
 
 
-def note_copies(records: Records, contents: list[str | None]) -> None:
+def note_copies(records: Records) -> None:
     """Note the pictures whose content stands there already, if there are any."""
     first: dict[str, Photo] = {}
     copies = []
-    for photo, content in zip(records.photos, contents, strict=True):
-        if content and first.setdefault(content, photo) is not photo:
-            copies.append(f"{shown(photo.path)} of {shown(first[content].path)}")
+    for photo in records.photos:
+        if photo.content and (twin := first.setdefault(photo.content, photo)) is not photo:
+            copies.append(f"{shown(photo.path)} of {shown(twin.path)}")
     if copies:
         such = f"{', '.join(copies[:3])}{', …' if len(copies) > 3 else ''}"
         records.notes.append(
@@ -117,22 +117,19 @@ def note_copies(records: Records, contents: list[str | None]) -> None:
         )
 
 
-def drop_shared(
-    records: Records, contents: list[str | None], keys: list[Hashable]
-) -> tuple[list[str | None], list[Hashable]]:
-    """Leave out pictures so that no content and no group stands in two given splits.
+def drop_shared(records: Records) -> None:
+    """Leave out pictures so that no content and no source stands in two given splits.
 
     Test pictures stay, then validation pictures; what they share is taken out of the others.
-    Returns the contents and the groups of those that are left.
     """
-    photos, folder = records.photos, records.folder
+    folder = records.folder
     rank: dict[str | None, int] = {"test": 0, "validation": 1, "train": 2}
     owner: dict[tuple[str, Hashable], Photo] = {}
-    keep, same_source = [], []
-    for i in sorted(range(len(photos)), key=lambda i: rank[photos[i].split]):
-        photo, path = photos[i], folder / photos[i].path
-        traits: list[tuple[str, Hashable]] = [("content", contents[i])] if contents[i] else []
-        traits += [("source", keys[i])] if keys[i] is not None else []
+    keep, same_source = set(), []
+    for photo in sorted(records.photos, key=lambda photo: rank[photo.split]):
+        path = folder / photo.path
+        both = (("content", photo.content), ("source", photo.source))
+        traits = [(kind, value) for kind, value in both if value is not None]
         clash = {kind: owner[kind, value] for kind, value in traits if (kind, value) in owner}
         clash = {kind: other for kind, other in clash.items() if other.split != photo.split}
         if "content" in clash:
@@ -142,7 +139,7 @@ def drop_shared(
         elif clash:
             same_source.append((path, folder / clash["source"].path))
         else:
-            keep.append(i)
+            keep.add(photo)
             for trait in traits:
                 owner.setdefault(trait, photo)
     if same_source:
@@ -151,6 +148,4 @@ def drop_shared(
         what = f"{count} a source with a picture of another split, here {shown(other)}; left out"
         remedy = "put all pictures of a source in one split folder"
         records.problems.append(Problem(path, what, remedy))
-    keep.sort()
-    records.photos = [photos[i] for i in keep]
-    return [contents[i] for i in keep], [keys[i] for i in keep]
+    records.photos = [photo for photo in records.photos if photo in keep]

@@ -118,9 +118,9 @@ class Stage(nn.Sequential):
 class StagedNetwork(nn.Module):
     """A network whose feature extractor is a sequence of named stages."""
 
-    spec: BackboneSpec
-    stages: nn.Sequential
-    weights: str | None
+    def __init__(self, spec: BackboneSpec, stages: nn.Sequential, weights: str | None):
+        super().__init__()
+        self.spec, self.stages, self.weights = spec, stages, weights
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -172,13 +172,11 @@ class Backbone(StagedNetwork):
         classifier: nn.Module,
         weights: str | None,
     ):
-        super().__init__()
-        self.spec = spec
-        self.stages = nn.Sequential(OrderedDict((k, Stage(*v)) for k, v in stages.items()))
-        for stage in self.stages:
+        built = nn.Sequential(OrderedDict((k, Stage(*v)) for k, v in stages.items()))
+        for stage in built:
             stage.tokens = spec.tokens  # type: ignore[assignment]
+        super().__init__(spec, built, weights)
         self.classifier = classifier
-        self.weights = weights
 
     @property
     def classes(self) -> tuple[str, ...]:

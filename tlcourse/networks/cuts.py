@@ -6,7 +6,6 @@ and returns the stages, names to lists of modules, and the classifier.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,30 +39,10 @@ def lite(architecture: str, state: Mapping | None) -> Parts:
     """EfficientNet-Lite: a stage for each group of blocks, and one for the last convolution."""
     net: Any = timm.create_model(architecture, pretrained=False)
     if state is not None:
-        net.load_state_dict(_timm_names(state, [len(stage) for stage in net.blocks]))
+        # The packaged weights hold the same tensors in the same order, under other names.
+        net.load_state_dict(dict(zip(net.state_dict(), state.values(), strict=True)))
     groups = [[net.conv_stem, net.bn1], *map(list, net.blocks), [net.conv_head, net.bn2]]
     return numbered(groups), _classifier(net.classifier)
-
-
-def _timm_names(state: Mapping, blocks_per_stage: list[int]) -> dict:
-    """Rename the entries of the packaged weights to timm's names; loading checks the result."""
-    place = [(s, b) for s, count in enumerate(blocks_per_stage) for b in range(count)]
-    top = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
-    top["_fc"] = "classifier"
-    # The first stage has no expanding convolution, so its layers count from the next one.
-    plain = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-    expand = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw"}
-    expand |= {"_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"}
-    renamed = {}
-    for name, value in state.items():
-        if match := re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name):
-            stage, block = place[int(match[1])]
-            layer = (plain if stage == 0 else expand)[match[2]]
-            renamed[f"blocks.{stage}.{block}.{layer}.{match[3]}"] = value
-        else:
-            layer, _, leaf = name.partition(".")
-            renamed[f"{top[layer]}.{leaf}"] = value
-    return renamed
 
 
 def resnet(architecture: str, state: Mapping | None) -> Parts:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 
 import torch
 from torch import nn
@@ -53,7 +53,6 @@ def freeze(
         Where a name is not a stage, or neither or both of `through` and `stages` are given.
     """
     need_network(model, "freeze")
-    _check_batch_norm(batch_norm)
     if (through is None) == (stages is None):
         raise StageError('say what to freeze: through="stage4", or stages=["stage1", "stage2"]')
     if through is not None:
@@ -95,7 +94,6 @@ def unfreeze(
         Where a name is not a stage, or both `from_` and `stages` are given.
     """
     need_network(model, "unfreeze")
-    _check_batch_norm(batch_norm)
     if from_ is not None and stages is not None:
         raise StageError('give from_="stage6" or stages=["stage6"], not both')
     if stages is None:
@@ -111,12 +109,9 @@ def set_frozen(model: StagedNetwork, frozen: Container[str], adapting: Container
         _set(model, [name], frozen=name in frozen, batch_norm=batch_norm)
 
 
-def _check_batch_norm(batch_norm: str) -> None:
+def _set(model: StagedNetwork, names: Iterable[str], frozen: bool, batch_norm: str) -> None:
     if batch_norm not in ("frozen", "adapt"):
         raise StageError(f'batch_norm={batch_norm!r}: choose "frozen" or "adapt"')
-
-
-def _set(model: StagedNetwork, names: Iterable[str], frozen: bool, batch_norm: str) -> None:
     names = [names] if isinstance(names, str) else list(names)
     for name in names:  # all names are checked before anything is changed
         model.stage_index(name)
@@ -198,8 +193,7 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    yield from module.named_parameters()
-    yield from module.named_buffers()
+    return chain(module.named_parameters(), module.named_buffers())
 
 
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,6 @@ class. Softmax itself has no weights: it is applied inside the loss, and to read
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,12 +99,9 @@ class TransferModel(StagedNetwork):
         classes: tuple[str, ...],
         weights: str | None,
     ):
-        super().__init__()
-        self.spec = spec
-        self.stages = stages
+        super().__init__(spec, stages, weights)
         self.head = head
         self.classes = classes
-        self.weights = weights
         self.image_size: int | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -161,9 +157,7 @@ def replace_head(
         raise HeadError(f"a classifier needs at least two classes, not {list(classes)}")
     if twice := sorted({name for name in classes if classes.count(name) > 1}):
         raise HeadError(f"class names must differ; given more than once: {', '.join(twice)}")
-    last = backbone.stage_index(cut) if cut else len(backbone.stages) - 1
-    kept = OrderedDict(list(backbone.stages.named_children())[: last + 1])
-    stages = nn.Sequential(copy.deepcopy(kept))
+    stages = copy.deepcopy(backbone.prefix(cut or backbone.stage_names[-1]))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every GPU too
         channels = output_channels(stages, backbone.spec)

@@ -110,17 +110,13 @@ class Preprocess:
 
     def as_json(self) -> dict:
         """All that it takes to make the numbers elsewhere, ready for JSON."""
-        values = asdict(self)
-        del values["takes"]
-        return values
+        return {name: value for name, value in asdict(self).items() if name != "takes"}
 
     def fingerprint(self) -> dict:
         """Everything that the numbers depend on, ready for JSON."""
-        values = self.as_json()
-        # Caches of before there were such weights keep their names.
-        for name, usual in (("channels", "RGB"), ("scale", 255)):
-            if values[name] == usual:
-                del values[name]
+        # Caches of before there were other weights than such keep their names.
+        usual = {"channels": "RGB", "scale": 255}
+        values = {name: v for name, v in self.as_json().items() if usual.get(name) != v}
         return {"transform": "decode-resize-crop-normalise/1", **values}
 
 

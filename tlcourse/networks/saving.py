@@ -120,30 +120,30 @@ def _check_form(about: dict) -> None:
         Naming the entry.
     """
 
-    def names(value) -> bool:
-        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    def text(value) -> bool:
+        return isinstance(value, str)
 
-    def whole(value, most: int) -> bool:
+    def whole(value, most: int = _MOST_UNITS) -> bool:
         return type(value) is int and 1 <= value <= most  # True is an int, and no number of units
 
+    def listed(value, fits=text) -> bool:
+        return isinstance(value, list) and all(map(fits, value))
+
+    def named(value, fits=text) -> bool:
+        return isinstance(value, dict) and all(map(fits, value.values()))
+
     forms = {
-        "backbone": lambda value: isinstance(value, str),
-        "last_stage": lambda value: isinstance(value, str),
-        "classes": names,
-        "hidden": lambda value: (
-            isinstance(value, list) and all(whole(units, _MOST_UNITS) for units in value)
-        ),
+        "backbone": text,
+        "last_stage": text,
+        "classes": listed,
+        "hidden": lambda value: listed(value, whole),
         "dropout": lambda value: type(value) in (int, float) and 0 <= value < 1,
         "image_size": lambda value: value is None or whole(value, _MOST_PIXELS),
         "temperature": lambda value: type(value) in (int, float) and 0 < value < 100,
-        "frozen": names,
-        "names": lambda value: (
-            isinstance(value, dict) and all(isinstance(name, str) for name in value.values())
-        ),
+        "frozen": listed,
+        "names": named,
         # Files of before batch norm was noted have no such entry.
-        "batch_norm": lambda value: (
-            isinstance(value, dict) and all(way in ("adapt", "frozen") for way in value.values())
-        ),
+        "batch_norm": lambda value: named(value, ("adapt", "frozen").__contains__),
     }
     absent: dict = {"batch_norm": {}, "image_size": None, "temperature": 1.0, "names": {}}
     for name, fits in forms.items():

@@ -23,8 +23,8 @@ DEFAULT_BACKBONE = "efficientnet_lite0"
 _HALF = (0.5, 0.5, 0.5)
 
 
-def _lite(name: str, size: int, crop: float, sha256: str) -> BackboneSpec:
-    dashed = name.replace("_", "-")
+def _lite(number: int, size: int, crop: float, sha256: str) -> BackboneSpec:
+    name, dashed = f"efficientnet_lite{number}", f"efficientnet-lite{number}"
     return BackboneSpec(
         name=name,
         architecture=f"tf_{name}",
@@ -44,24 +44,9 @@ def _torchvision(name: str, weights: str, build: Build) -> BackboneSpec:
 BACKBONES: dict[str, BackboneSpec] = {
     spec.name: spec
     for spec in (
-        _lite(
-            "efficientnet_lite0",
-            224,
-            0.875,
-            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        ),
-        _lite(
-            "efficientnet_lite1",
-            240,
-            0.882,
-            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-        ),
-        _lite(
-            "efficientnet_lite2",
-            260,
-            0.890,
-            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-        ),
+        _lite(0, 224, 0.875, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+        _lite(1, 240, 0.882, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+        _lite(2, 260, 0.890, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
         # What is known of the weights: the package's file has the layers and names of SqueezeNet
         # 1.1, and answers as one trained on ImageNet does, on Caffe's pixels. Who trained it, and
         # with what, the package does not say.

@@ -59,8 +59,7 @@ def parameter_bars(counts) -> Figure:
         From `count_parameters`; `.by_stage` maps a name to (all, of these trained).
     """
     names = list(counts.by_stage)
-    total = np.array([number for number, _ in counts.by_stage.values()]) / 1000
-    trained = np.array([number for _, number in counts.by_stage.values()]) / 1000
+    total, trained = np.array(list(counts.by_stage.values())).T / 1000
     figure = Figure(figsize=(7, 0.9 + 0.28 * len(names)), layout="constrained")
     axes = figure.subplots()
     for label, width, left in (

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from ..results.regrets import load_regrets
+from ..results.table import grouped
 from .cases import draw_case_map
 from .style import in_style
 
@@ -47,14 +48,11 @@ _TRAPS = """\
 
 def mean_places(rows) -> list[dict]:
     """Points for the map from recommendations: the mean over seeds for each data set and size."""
-    groups: dict[tuple, list] = {}
-    for row in rows:
-        groups.setdefault((row["dataset"], row["train_per_class"]), []).append(row)
     keys = ("per_class", "similarity", "similarity_error")
     return [
         {"name": name.replace("_", " ")}
         | {key: sum(row[key] for row in own) / len(own) for key in keys}
-        for (name, _), own in groups.items()
+        for (name, _), own in grouped(rows, ("dataset", "train_per_class")).items()
     ]
 
 

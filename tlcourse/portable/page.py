@@ -12,7 +12,7 @@ from ..networks.heads import TransferModel
 from ..widgets.assets import join_styles
 from ..widgets.teach_here import STYLES
 from .networks import ExportError, about_file, model_to_onnx
-from .scripts import page_script, page_title, part_scripts, runtime_pieces
+from .scripts import PAGE_STYLE, page_script, page_title, part_scripts, runtime_pieces
 
 FILES = ("model.onnx", "index.html")
 
@@ -115,7 +115,7 @@ def _page(model: TransferModel, about: dict, graph: bytes, runtime: dict, card: 
     scripts = [page_script(*(f"teach/{name}.js" for name in _SCRIPTS)), *part_scripts(pieces)]
     return _PAGE.format(
         title=page_title(model.classes),
-        style=join_styles(*STYLES),
+        style=join_styles(*STYLES) + PAGE_STYLE,
         card=rows,
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
@@ -133,12 +133,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 {style}
-:root {{ color-scheme: light dark; background: light-dark(#fff, #101317);
-  color: light-dark(#1b1f24, #e6e8eb); font: 1rem/1.5 system-ui, sans-serif; }}
-body {{ margin: 0 auto; max-width: 46rem; padding: 1rem; }}
-h1 {{ font-size: 1.7rem; line-height: 1.2; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.1rem; }}
-#model > .tlw {{ border: 0; margin: 0; padding: 0; background: none; }}
 dl {{ display: grid; grid-template-columns: minmax(0, auto) minmax(0, 1fr); gap: 0.2rem 1rem; }}
 dt {{ color: light-dark(#57606a, #a3abb5); }}
 dd {{ margin: 0; overflow-wrap: anywhere; }}

@@ -18,6 +18,15 @@ from .networks import split_network
 PART = 1_500_000
 """Characters of one script: small enough for a bar that moves."""
 
+PAGE_STYLE = """
+:root { color-scheme: light dark; background: light-dark(#fff, #101317);
+  color: light-dark(#1b1f24, #e6e8eb); font: 1rem/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; max-width: 46rem; padding: 1rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; overflow-wrap: anywhere; }
+#model > .tlw { border: 0; margin: 0; padding: 0; background: none; }
+"""
+"""What a page around a model of yours adds to the widgets' style."""
+
 
 def page_script(*names: str) -> str:
     """The engine and some more files of the widgets' folder as one classic script.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean as mean
 
-from .table import SAME_AS, ResultsError
+from .table import SAME_AS, ResultsError, grouped
 
 
 def summarise(
@@ -23,13 +23,11 @@ def summarise(
     """
     rows = list(rows)
     _refuse_mixed(rows, by, value)
-    groups: dict[tuple, list[float]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[name] for name in by), []).append(row[value])
+    values = {key: [row[value] for row in own] for key, own in grouped(rows, by).items()}
     return [
         dict(zip(by, key, strict=True))
         | {"mean": mean(v), "low": min(v), "high": max(v), "n": len(v)}
-        for key, v in groups.items()
+        for key, v in values.items()
     ]
 
 

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from .table import ResultsError, results_file, usual
+from .table import ResultsError, grouped, results_file, usual
 
 MEASURED: dict[str, Callable] = {
     "dataset": str,
@@ -93,14 +93,11 @@ def judged(rows: Iterable[Mapping], held_out: bool | None = None) -> list[Mappin
     return [r for r in rows if r["regret"] is not None and held_out in (None, r["held_out"])]
 
 
-def regrets_by_place(rows: Iterable[Mapping]) -> dict[tuple[str, int, int], dict[str, float]]:
+def regrets_by_place(rows: Iterable[Mapping]) -> dict[tuple, dict[str, float]]:
     """Mean regret of each rule by `PLACE`, where it was judged."""
-    places: dict[tuple[str, int, int], list[Mapping]] = {}
-    for row in judged(rows):
-        places.setdefault(tuple(row[name] for name in PLACE), []).append(row)
     return {
         place: {rule: sum(r[rule] for r in own) / len(own) for rule in RULES}
-        for place, own in places.items()
+        for place, own in grouped(judged(rows), PLACE).items()
     }
 
 

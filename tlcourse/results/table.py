@@ -178,6 +178,14 @@ def load_results(path: str | Path | None = None, **wanted) -> list[dict]:
     return found
 
 
+def grouped(rows: Iterable[Mapping], by: Sequence[str]) -> dict[tuple, list[Mapping]]:
+    """The rows by what they have in some columns, in order of first appearance."""
+    groups: dict[tuple, list[Mapping]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row)
+    return groups
+
+
 def usual(rows: list[dict], columns: Iterable[str]) -> list[dict]:
     """The rows that have, of each column, the value that most rows of their data set have."""
     for column in columns:

@@ -9,7 +9,7 @@ from ..networks.zoo import load_backbone
 from ..results.cases import CASES, EARLY_CUT, LARGE, SIMILAR
 from ..results.compare import summarise
 from ..results.regrets import load_regrets
-from ..results.table import ResultsError, load_results
+from ..results.table import ResultsError, grouped, load_results
 
 LARGEST = 1000
 # The strategies whose scores a point shows, where they were measured; and an early cut.
@@ -53,15 +53,12 @@ def measured_points() -> list[dict]:
     except ResultsError:
         return []
     scores = summarise(rows, by=("dataset", "train_per_class", "strategy"))
-    places: dict[tuple, list[float]] = {}
-    for row in load_regrets():
-        key = row["dataset"], row["train_per_class"]
-        places.setdefault(key, []).append(row["similarity"])
+    places = grouped(load_regrets(), ("dataset", "train_per_class"))
     return [
         {
             "name": title_of(name),
             "per_class": per_class,
-            "similarity": min(max(sum(found) / len(found), 0.0), 1.0),
+            "similarity": min(max(sum(row["similarity"] for row in own) / len(own), 0.0), 1.0),
             "scores": sorted(
                 (
                     {key: score[key] for key in ("strategy", "mean", "low", "high")}
@@ -71,5 +68,5 @@ def measured_points() -> list[dict]:
                 key=lambda score: -score["mean"],
             ),
         }
-        for (name, per_class), found in places.items()
+        for (name, per_class), own in places.items()
     ]

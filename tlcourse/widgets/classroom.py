@@ -21,10 +21,10 @@ from ..strategies.apply import apply, train
 from ..strategies.strategy import get_strategy
 from ..training.evaluate import predict
 from . import inside, measure
-from .assets import CourseWidget, join_scripts, join_styles, picture_file
+from .assets import join_scripts, join_styles, picture_file
 from .choice import ChoiceError, default_choice
 from .sync import follow_quickly
-from .trainer import Trainer
+from .trainer import TrainingWidget
 
 #: Small pictures, so that a run is over in seconds on two cores.
 PIXELS = 96
@@ -44,7 +44,7 @@ PLANS = (
 )
 
 
-class Classroom(CourseWidget):
+class Classroom(TrainingWidget):
     """Choose pictures and what may learn, train, compare; drop a photograph and ask all.
 
     Parameters
@@ -67,18 +67,14 @@ class Classroom(CourseWidget):
     sizes: traitlets.List = traitlets.List(list(SIZES)).tag(sync=True)
     choice = traitlets.Dict().tag(sync=True)
     shelf = traitlets.Dict().tag(sync=True)
-    runs: traitlets.List = traitlets.List().tag(sync=True)
-    run_state = traitlets.Unicode("idle").tag(sync=True)
-    message = traitlets.Unicode("").tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
 
     def __init__(self, seconds: float = 12.0):
         self._seconds = seconds
-        self._trainer = Trainer(self._set_state)
         self._models: dict[int, TransferModel] = {}
         choice: dict = {"set": "pets", "per_class": SIZES[0], "plan": PLANS[0][1]}
-        super().__init__(choice=choice, **_described(choice["set"], choice["per_class"]))
-        self._show_shelf()
+        shown = choice["set"], choice["per_class"]
+        super().__init__(choice=choice, **_described(*shown), shelf=_shelf(*shown))
 
     @traitlets.validate("choice")
     def _check_choice(self, proposal):
@@ -100,13 +96,8 @@ class Classroom(CourseWidget):
         old, new = change["old"], change["new"]
         if not old or (old["set"], old["per_class"]) == (new["set"], new["per_class"]):
             return
-        with self.hold_sync():
-            for name, value in _described(new["set"], new["per_class"]).items():
-                setattr(self, name, value)
-            self._show_shelf()
-
-    def _show_shelf(self) -> None:
-        self.shelf = _shelf(self.choice["set"], self.choice["per_class"])
+        shown = new["set"], new["per_class"]
+        super()._set_state(**_described(*shown), shelf=_shelf(*shown))
 
     def train(self) -> None:
         """Train a new model as chosen, in the background."""
@@ -130,14 +121,6 @@ class Classroom(CourseWidget):
             watch=lambda model: {"said": watching[0](model)},
             **choice,
         )
-
-    def stop(self) -> None:
-        """End the run after its present epoch."""
-        self._trainer.stop()
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait until the present run is over, or the timeout in seconds."""
-        self._trainer.wait(timeout)
 
     def ask(self, data: bytes, name: str) -> None:
         """Let the model of each run say what a photograph shows.
@@ -166,17 +149,15 @@ class Classroom(CourseWidget):
         self.answer = {"name": name, "picture": inside.thumbnail(image), "said": said}
 
     def handle(self, content, buffers) -> None:
-        actions = {"train": self.train, "stop": self.stop, "clear": self._clear}
-        if content.get("do") in actions:
-            actions[content["do"]]()
-        elif content.get("do") == "picture":
+        super().handle(content, buffers)
+        if content.get("do") == "picture":
             try:
                 self.ask(*picture_file(content, buffers))
             except CourseError as error:
                 self.message = str(error)
 
     def _clear(self) -> None:
-        self._trainer.clear()
+        super()._clear()
         self._models.clear()
         self.answer = {}
 
@@ -184,9 +165,7 @@ class Classroom(CourseWidget):
         kept = {run["id"] for run in state.get("runs", self.runs)}
         for old in set(self._models) - kept:
             self._models.pop(old, None)
-        with self.hold_sync():
-            for name, value in state.items():
-                setattr(self, name, value)
+        super()._set_state(**state)
 
 
 _backbone = cache(load_backbone)
@@ -220,16 +199,8 @@ def _pictures(name: str, per_class: int) -> ImageSplits:
     classes = next(one["classes"] for one in SETS if one["name"] == name)
     counts = {"validation_per_class": -(-UNSEEN // classes), "test_per_class": 1}
     data = load_dataset(name, size=PIXELS, train_per_class=per_class, **counts)
-    return replace(data, validation=data.validation.subset(_by_turns(data.validation)[:UNSEEN]))
-
-
-def _by_turns(images: ImageSet) -> np.ndarray:
-    """Positions of the pictures: the first of each class, then the second of each."""
-    rank = np.zeros(len(images), int)
-    for label in set(images.labels.tolist()):
-        mine = images.labels == label
-        rank[mine] = np.arange(mine.sum())
-    return np.lexsort((images.labels, rank))
+    unseen = [i for _, i in inside.by_turns(data.validation)[:UNSEEN]]
+    return replace(data, validation=data.validation.subset(unseen))
 
 
 @cache

@@ -20,18 +20,18 @@ from ..strategies.apply import apply, train
 from ..strategies.strategy import Strategy
 from ..training.fit import History, fit
 from . import measure, sync
-from .assets import CourseWidget, join_scripts, join_styles
+from .assets import join_scripts, join_styles
 from .choice import check_choice, default_choice, strategy_name
 from .measured import data_sets, measured_rows
 from .still import draw_choice
-from .trainer import AT_HAND, Trainer, load_at_hand
+from .trainer import AT_HAND, TrainingWidget, load_at_hand
 
 
 class ExplorerError(CourseError, ValueError):
     """Something that the explorer cannot show or drive."""
 
 
-class FreezeExplorer(CourseWidget):
+class FreezeExplorer(TrainingWidget):
     """The network drawn stage by stage; each stage can be frozen or thawed.
 
     Parameters
@@ -71,9 +71,6 @@ class FreezeExplorer(CourseWidget):
     choice = traitlets.Dict().tag(sync=True)
     measured: traitlets.List = traitlets.List().tag(sync=True)
     datasets: traitlets.List = traitlets.List().tag(sync=True)
-    runs: traitlets.List = traitlets.List().tag(sync=True)
-    run_state = traitlets.Unicode("idle").tag(sync=True)
-    message = traitlets.Unicode("").tag(sync=True)
     can_train = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
@@ -99,7 +96,6 @@ class FreezeExplorer(CourseWidget):
         self._writing, self._told = True, ""
         self._outputs = len(splits.classes) if splits else 3
         self._pictures = splits
-        self._trainer = Trainer(self._set_state)
         described = self._describe(network)
         choice = default_choice(described)
         choice["dataset"] = dataset or (splits.name if splits else "pets")
@@ -307,24 +303,6 @@ class FreezeExplorer(CourseWidget):
     def still(self) -> bytes:
         """The stages as chosen, as a picture."""
         return draw_choice(self._mixture().diagram(self._source, self.network["classes"]))
-
-    def stop(self) -> None:
-        """End the run after its present epoch."""
-        self._trainer.stop()
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait until the present run is over, or the timeout in seconds."""
-        self._trainer.wait(timeout)
-
-    def handle(self, content, buffers) -> None:
-        actions = {"train": self.train, "stop": self.stop, "clear": self._trainer.clear}
-        if content.get("do") in actions:
-            actions[content["do"]]()
-
-    def _set_state(self, **state) -> None:
-        with self.hold_sync():
-            for name, value in state.items():
-                setattr(self, name, value)
 
 
 _STAGE_LISTS = ("frozen", "adapting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from ..base.pictures import data_uri
+from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, as_maps, eval_mode, pool
 from ..networks.heads import TransferModel
 from ..training.explain import class_activation_map
@@ -84,6 +86,15 @@ def nearest(features: np.ndarray, gallery: np.ndarray, count: int = 5) -> list[t
     product = gallery @ features
     cosine = np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
     return [(int(i), float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:count]]
+
+
+def by_turns(images: ImageSet) -> list[tuple[int, int]]:
+    """Rank in its class, from 1, and position of each picture; the first of each class first."""
+    count, ranked = Counter[int](), []
+    for i, label in enumerate(images.labels.tolist()):
+        count[label] += 1
+        ranked.append((count[label], label, i))
+    return [(rank, i) for rank, _, i in sorted(ranked)]
 
 
 def thumbnail(image: Image.Image) -> str:

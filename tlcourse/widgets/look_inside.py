@@ -178,15 +178,10 @@ class LookInside(CourseWidget):
 
 
 def _offered(images: ImageSet | None, count: int) -> list[tuple[str, Image.Image]]:
-    """One picture of each class, then the second of each, up to `count`."""
+    """One picture of each class, then the second of each, up to `count`, with names."""
     if images is None:
         return []
-    seen: dict[int, int] = {}
-    ranked = []
-    for i, label in enumerate(images.labels):
-        seen[label] = seen.get(label, 0) + 1
-        ranked.append((seen[label], int(label), i))
     return [
-        (f"{images.classes[label]} {rank}", images.image(i))
-        for rank, label, i in sorted(ranked)[:count]
+        (f"{images.classes[images.labels[i]]} {rank}", images.image(i))
+        for rank, i in inside.by_turns(images)[:count]
     ]

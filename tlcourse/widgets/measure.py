@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..base.process import keep_freed_memory, pick_device
+from ..base.process import keep_freed_memory, pick_device, threads_for
 from ..networks.backbones import StagedNetwork, as_maps, batch_norms
 from ..strategies.strategy import STRATEGIES, get_strategy
 
@@ -164,12 +164,8 @@ def measure_speed(network: StagedNetwork, size: int) -> dict:
     device = pick_device("auto")
     key = (network.spec.name, network.stage_names, size, device.type)
     if key not in _SPEEDS:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with threads_for(pixels=1):
             _SPEEDS[key] = _time_stages(network.stages, size, device)
-        finally:
-            torch.set_num_threads(threads)
     return dict(_SPEEDS[key])
 
 

@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
+import traitlets
+
 from ..base.errors import CourseError
 from ..data.catalog import load_dataset
 from ..data.sets import DatasetError, ImageSplits
 from ..networks.heads import TransferModel
 from ..training.fit import History
+from .assets import CourseWidget
 
 #: Runs that stay on the chart.
 RUNS_KEPT = 4
@@ -160,3 +163,40 @@ class Trainer:
     def _publish(self, **state) -> None:
         runs = [{**run, "rows": list(run["rows"])} for run in self._runs]
         self._show(runs=runs, **state)
+
+
+class TrainingWidget(CourseWidget):
+    """A widget with a `Trainer`, whose runs the page shows; subclasses start them."""
+
+    runs: traitlets.List = traitlets.List().tag(sync=True)
+    run_state = traitlets.Unicode("idle").tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, **state):
+        self._trainer = Trainer(self._set_state)
+        super().__init__(**state)
+
+    def train(self) -> None:
+        """Start a run as chosen, in the background."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the run after its present epoch."""
+        self._trainer.stop()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the present run is over, or the timeout in seconds."""
+        self._trainer.wait(timeout)
+
+    def handle(self, content: dict, buffers: list) -> None:
+        actions = {"train": self.train, "stop": self.stop, "clear": self._clear}
+        if content.get("do") in actions:
+            actions[content["do"]]()
+
+    def _clear(self) -> None:
+        self._trainer.clear()
+
+    def _set_state(self, **state) -> None:
+        with self.hold_sync():
+            for name, value in state.items():
+                setattr(self, name, value)
