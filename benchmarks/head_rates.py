@@ -10,14 +10,13 @@ follows from it.
 """
 
 import argparse
-from pathlib import Path
+from statistics import mean
 
 from tlcourse.networks.zoo import DEFAULT_BACKBONE, load_backbone
-from tlcourse.results.table import read_rows
+from tlcourse.results.table import read_rows, results_file
 from tlcourse.study.bench import RATES, Bench
 from tlcourse.study.data import Run
 
-TABLE = Path(__file__).resolve().parents[1] / "data" / "results" / "sweep.csv"
 ODD = 3.0
 TRIED = tuple(rate for rate in RATES if rate >= 3e-3)
 
@@ -26,7 +25,7 @@ def odd_places() -> list[Run]:
     """The probes on the default network whose chosen rate is odd, as runs of seed 0."""
     return [
         Run(*(row[name] for name in Run._fields))
-        for row in read_rows(TABLE)
+        for row in read_rows(results_file())
         if (row["strategy"], row["backbone"], row["seed"]) == ("linear_probe", DEFAULT_BACKBONE, 0)
         and row["lr"] >= ODD
     ]
@@ -41,12 +40,10 @@ def main() -> None:
         means = {}
         for rate in TRIED:
             rows = [bench.measure(place._replace(seed=s), {"lr": rate, "rates": ""}) for s in seeds]
-            means[rate] = sum(row["test_accuracy"] for row in rows) / len(rows)
-        told = "  ".join(f"{rate:g}: {mean:.3f}" for rate, mean in means.items())
-        print(
-            f"{place.dataset}, {place.train_per_class} per class, {place.size} px: {told}",
-            flush=True,
-        )
+            means[rate] = mean(row["test_accuracy"] for row in rows)
+        where = f"{place.dataset}, {place.train_per_class} per class, {place.size} px"
+        told = "  ".join(f"{rate:g}: {reached:.3f}" for rate, reached in means.items())
+        print(f"{where}: {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tlcourse.base.errors import CourseError
 from tlcourse.base.kinds import ArgumentError
 from tlcourse.base.paths import cache_root, data_root, shared_root
 from tlcourse.data.catalog import load_dataset
-from tlcourse.data.folders import BadFilesWarning
+from tlcourse.data.folders import BadFilesWarning, load_folder
 from tlcourse.data.photo import PhotoError
 from tlcourse.data.sets import DatasetError
 from tlcourse.data.splits import Pool, SplitError, clusters, divide, draw_per_class
@@ -265,6 +265,8 @@ def test_wrong_fractions(tmp_path, fractions):
     fill(tmp_path, {"a": 3, "b": 3})
     with pytest.raises(DatasetError, match="fractions"):
         load(tmp_path, fractions=fractions)
+    with pytest.raises(DatasetError, match="fractions"):
+        load_folder(tmp_path, fractions=fractions)
 
 
 @pytest.mark.parametrize("val", ["val", "valid", "validation", "Val"])

@@ -278,12 +278,13 @@ def test_new_stages_are_trained_before_pretrained_ones_and_their_batch_norm_adap
     }
 
 
-def test_epochs_make_enough_steps_for_few_pictures_and_many():
-    count = {n: applying.epochs_of(STRATEGIES["finetune_all"], n, 16) for n in (20, 400, 6000)}
+def test_epochs_make_enough_steps_for_few_pictures_and_many(lite0):
+    way = STRATEGIES["finetune_all"]
+    count = {n: applying.epochs_of(way, lite0, n, 16) for n in (20, 400, 6000)}
     assert count[20] == 24 and count[6000] == 4
     assert count[400] * 25 >= applying.PRETRAINED_STEPS["steps"]
     scratch, probe = (
-        applying.epochs_of(STRATEGIES[n], 400, 16) for n in ("scratch", "linear_probe")
+        applying.epochs_of(STRATEGIES[n], lite0, 400, 16) for n in ("scratch", "linear_probe")
     )
     assert scratch > count[400] and probe > count[400]
 

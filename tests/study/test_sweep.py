@@ -68,7 +68,7 @@ def test_a_row_says_all_that_it_takes_to_run_it_again(small, backbone, tmp_path)
     assert row["torch"] == torch.__version__ and row["tlcourse"] == tl.__version__
     tried = [float(rate) for rate in row["rates"].split()]
     assert len(tried) >= 3 and tried[0] < row["lr"] < tried[-1]
-    assert row["epochs"] == epochs_of(get_strategy("last_1", backbone), 30, BATCH_SIZE)
+    assert row["epochs"] == epochs_of(get_strategy("last_1", backbone), backbone, 30, BATCH_SIZE)
     assert row["steps"] == 2 * row["epochs"]
     assert "digits last_1, 3 per class, seed 1, 32 px" in said[-1] and "min left" in said[-1]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -76,14 +75,11 @@ class Build:
         if not self._known.any() and not self.store.shards():
             self.todo = np.arange(count * views)
             return
-        with ThreadPoolExecutor(engines.worker_count()) as pool:
-            # Some at a time: what waits for the threads takes more memory than the digests.
-            for some in _chunks(np.flatnonzero(~self._known), 1 << 14):
-                # In portions: handing a thread one picture takes longer than a small one's digest.
-                portions = _chunks(some, 64)
-                found = pool.map(lambda portion: [self.images.digest(i) for i in portion], portions)
-                for portion, digests in zip(portions, found, strict=True):
-                    self._note(portion, digests)
+        # In portions: handing a thread one picture takes longer than a small picture's digest.
+        portions = _chunks(np.flatnonzero(~self._known), 64)
+        found = engines.in_order(lambda p: (p, [*map(self.images.digest, p)]), portions, "cpu")
+        for portion, digests in found:
+            self._note(portion, digests)
         keys = self._keys()
         self.shards, self.positions = self.store.locate(keys)
         missing = np.flatnonzero(self.positions < 0)

@@ -39,7 +39,7 @@ class CacheError(CourseError, OSError):
 
 
 class Shard:
-    """One file of rows.
+    """One file of rows, at a path.
 
     Attributes
     ----------

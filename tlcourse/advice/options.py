@@ -82,7 +82,8 @@ def price(
     x = torch.zeros(batch, 3, size, size, device=on)
     x = x.contiguous(memory_format=torch.channels_last)
     prefix = frozen_prefix(model)
-    head_steps = math.ceil(pictures / batch) * enough_epochs(pictures, batch, **HEAD_STEPS)
+    an_epoch = math.ceil(pictures / batch)  # in steps
+    head_steps = an_epoch * enough_epochs(pictures, batch, **HEAD_STEPS)
     with torch.inference_mode():
         once = _seconds(lambda: model.stages(x), on)
         x = model.features(x, prefix[-1]).clone() if prefix else x
@@ -93,7 +94,7 @@ def price(
     x, model = x.detach().clone(), model.train()
     target = torch.zeros(batch, dtype=torch.long, device=on)
     step = _seconds(lambda: F.cross_entropy(above(x), target).backward(), on)
-    return seconds + step * math.ceil(pictures / batch) * epochs_of(model.strategy, pictures, batch)
+    return seconds + step * an_epoch * epochs_of(model.strategy, model, pictures, batch)
 
 
 def _seconds(work, device: torch.device) -> float:

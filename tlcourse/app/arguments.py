@@ -92,7 +92,7 @@ def add_not_sure(parser: argparse.ArgumentParser) -> None:
 
 
 def refuse_existing(option: str, paths: Iterable[Path]) -> None:
-    """Refuse to write over what is there."""
+    """Raise `CourseError` rather than let something be written over."""
     for path in paths:
         if os.path.lexists(path):
             raise CourseError(

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..base.kinds import check_kinds, checked
 from ..base.paths import data_root, user_path
 from . import folders, handed, splits
@@ -71,12 +69,6 @@ def load_dataset(
         )
     for function in (folders.load_folder, folders.divide_records):
         check_kinds(function, options, "load_dataset")
-    shares = np.asarray(options.get("fractions", (0.6, 0.2, 0.2)), dtype=float)
-    if shares.shape != (3,) or (shares < 0).any() or shares[0] == 0 or abs(shares.sum() - 1) > 1e-6:
-        raise DatasetError(
-            f"fractions={options['fractions']!r}: give three shares (training, validation, test) "
-            "that add up to 1, with something to train on"
-        )
     amounts = (train_per_class, validation_per_class, test_per_class)
     if not isinstance(name_or_path, str | os.PathLike):
         return _load_torch(name_or_path, amounts, size=size, seed=seed, **options)

@@ -124,6 +124,7 @@ def divide_records(
         label_records(records, labels)
     if val_folder not in ("validation", "test"):
         raise DatasetError(f'val_folder={val_folder!r}: choose "validation" or "test"')
+    splits.check_shares(fractions)
     given = {photo.split for photo in records.photos} - {None}
     good = check(records)
     digest_twins(good)

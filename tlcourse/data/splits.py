@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base.errors import CourseError
+from .sets import DatasetError
 
 TEST_SEED = 20_140_611
 """The test pictures are drawn with this seed, whatever the seed of the caller: a test set that
@@ -186,6 +187,7 @@ def divide_pool(
     tuple of np.ndarray
         Sorted int64 positions of training, validation and test items.
     """
+    check_shares(fractions)
     _need_sources(pool, amounts, fractions)
     rest = np.arange(len(pool.labels))
     parts = []
@@ -204,6 +206,16 @@ def divide_pool(
         rest = rest[~taken]
     drawn = draw_per_class(pool.labels[rest], amounts[0], pool.classes, seed=seed, what="train")
     return rest[drawn], parts[1], parts[0]
+
+
+def check_shares(fractions: Shares) -> None:
+    """Raise `DatasetError` unless these are shares of a whole, with something to train on."""
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or (shares < 0).any() or shares[0] == 0 or abs(shares.sum() - 1) > 1e-6:
+        raise DatasetError(
+            f"fractions={fractions!r}: give three shares (training, validation, test) that add up "
+            "to 1, with something to train on"
+        )
 
 
 def _need_sources(pool: Pool, amounts: Amounts, fractions: Shares) -> None:

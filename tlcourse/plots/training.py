@@ -29,9 +29,11 @@ def history_curves(history) -> Figure:
             for axes in (left, right):
                 axes.axvline(best, color="#888888", linewidth=1, linestyle=":", label="kept")
     else:
-        lists = {name: h if isinstance(h, list) else [h] for name, h in several.items()}
-        curves = [(h, "validation", name if h is of[0] else "_", i)
-                  for i, (name, of) in enumerate(lists.items()) for h in of]  # fmt: skip
+        curves = []
+        for number, (name, own) in enumerate(several.items()):
+            for h in own if isinstance(own, list) else [own]:
+                curves.append((h, "validation", name, number))
+                name = "_"  # of a list the legend names one
     for axes, kind in ((left, "loss"), (right, "accuracy")):
         for one, part, label, number in curves:
             key = f"{part}_{kind}"

@@ -93,16 +93,14 @@ def enough_epochs(pictures: int, batch_size: int, *, steps: int, least: int, mos
     return min(most, max(least, math.ceil(steps / math.ceil(pictures / batch_size))))
 
 
-def epochs_of(strategy: Strategy, pictures: int, batch_size: int) -> int:
+def epochs_of(strategy: Strategy, network: StagedNetwork, pictures: int, batch_size: int) -> int:
     """Epochs that a strategy needs, as a rule: a head, pretrained stages, random stages.
 
     A head alone is cheap and gets many; random stages need several times as many steps as
     pretrained ones.
     """
-    if strategy.trained == 0:
-        return enough_epochs(pictures, batch_size, **HEAD_STEPS)
-    fresh = strategy.trained == strategy.reinitialised
-    return enough_epochs(pictures, batch_size, **(RANDOM_STEPS if fresh else PRETRAINED_STEPS))
+    steps = PRETRAINED_STEPS if strategy.thawed_stages(network) else RANDOM_STEPS
+    return enough_epochs(pictures, batch_size, **(steps if strategy.trained else HEAD_STEPS))
 
 
 def train(
@@ -161,12 +159,9 @@ def train(
     options["batch_size"], cached = batch_size, cache
     if strategy.augment:
         options["augment"], cache = augment, False
-    thawing = strategy.thawed_stages(model)
-    # Nine of nine stages and "all" are the same: where none thaws, those trained are random.
-    counted = strategy if thawing else replace(strategy, reinitialised=strategy.trained)
     if epochs is None:
-        epochs = epochs_of(counted, len(data.train), batch_size)
-    if not thawing:  # all that is trained is new
+        epochs = epochs_of(strategy, model, len(data.train), batch_size)
+    if not strategy.thawed_stages(model):  # all that is trained is new
         return fit(model, data, epochs=epochs, lr=lr, cache=_cacheable(model, cache), **options)
     before = None
     if strategy.probe_first:

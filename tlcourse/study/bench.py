@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from .. import __version__
 from ..base.errors import TrainingError
 from ..data.sets import ImageSplits
-from ..networks.backbones import Backbone
+from ..networks.backbones import Backbone, StagedNetwork
 from ..networks.freezing import count_parameters, frozen_prefix
 from ..networks.heads import TransferModel
 from ..networks.need import need_classes
@@ -40,9 +40,9 @@ RATES = tuple(float(f"{digit}e{power}") for power in range(-12, 2) for digit in 
 """The learning rates that can be tried, in steps of about three; at the lowest no weight moves."""
 
 
-def first_rate(strategy: Strategy) -> float:
+def first_rate(strategy: Strategy, network: StagedNetwork) -> float:
     """The learning rate that is tried first: about what is usual for what is trained."""
-    return 3e-3 if strategy.trained in (0, strategy.reinitialised) else 3e-4
+    return 3e-4 if strategy.thawed_stages(network) else 3e-3
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Bench:
     def _best_rate(self, run: Run) -> tuple[Trained, list[float]]:
         """Try the usual rate and its neighbours, and go on until those beyond are no better."""
         strategy = get_strategy(run.strategy, self.backbone)
-        first = RATES.index(first_rate(strategy))
+        first = RATES.index(first_rate(strategy, self.backbone))
         # A head is cheap, and where it hardly learns its accuracies are jagged: look further.
         beyond = 3 if strategy.trained == 0 else 1
         scores: dict[int, tuple] = {}
@@ -128,7 +128,7 @@ class Bench:
         data = self.pictures.load(run)
         strategy = get_strategy(run.strategy, self.backbone)
         model = apply(strategy, self.backbone, data.classes, seed=run.seed)
-        epochs = epochs_of(strategy, len(data.train), BATCH_SIZE)
+        epochs = epochs_of(strategy, self.backbone, len(data.train), BATCH_SIZE)
         mirror = 0.5 if swept()[run.dataset].mirror else 0.0
         started = time.process_time()
         history = train(
