@@ -71,7 +71,7 @@ test-gpu: $(VENV)/.test$(CPU_STAMP)
 	$(BIN)/python -m pytest -m gpu $(PYTEST_ARGS) tests
 
 course: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/tlcourse run --output build/course
+	$(BIN)/tlcourse run --at-once 2
 
 lessons: $(VENV)/.lab$(CPU_STAMP)
 	$(BIN)/tlcourse run --store

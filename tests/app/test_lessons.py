@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 from lesson_example import code, example_cells, write_notebook
@@ -10,7 +13,8 @@ from lesson_form import RULES, Notebook
 
 from tlcourse.app import lessons
 from tlcourse.app.cli import main
-from tlcourse.app.lessons import Lesson, LessonRun, find_lessons, run_course, run_lesson, summary
+from tlcourse.app.course import run_course, summary
+from tlcourse.app.lessons import Lesson, LessonRun, find_lessons, run_lesson
 from tlcourse.base.errors import CourseError
 
 PARAMETERS = 'profile = "lesson"\ndevice = "auto"\ndataset = "pets"\nseed = 0'
@@ -112,6 +116,67 @@ def test_a_course_goes_on_after_a_failure_and_says_what_failed(folder, tmp_path,
     assert runs[1].error == "cell 2: ValueError: no cats here"
     assert "longer than 3 s" in runs[2].error
     assert (tmp_path / "out" / "01_bad.ipynb").is_file()
+
+
+MEETS = """
+import os, pathlib, time
+pathlib.Path("{mine}").touch()
+while not pathlib.Path("{other}").exists():
+    time.sleep(0.05)
+print(os.environ["OMP_NUM_THREADS"])
+"""
+
+
+def test_lessons_run_at_once_where_that_is_asked_for(
+    folder, tmp_path, needs_papermill, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    course = [
+        write(folder, "00_a", MEETS.format(mine="a", other="b"), "import time; time.sleep(1)"),
+        write(folder, "01_b", MEETS.format(mine="b", other="a")),
+        write(folder, "02_bad", "1 / 0"),
+    ]
+    out = tmp_path / "out"
+    runs = run_course(course, output=out, progress=False, timeout=60, at_once=2)
+    assert [run.lesson.number for run in runs] == ["00", "01", "02"], "in reading order"
+    assert [run.passed for run in runs] == [True, True, False]
+    share = str(max(1, os.cpu_count() // 2))
+    assert texts(out / "00_a.ipynb") == [f"{share}\n"] and "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that a test can send")
+def test_ctrl_c_ends_lessons_that_run_at_once(folder, tmp_path, needs_papermill):
+    for number in range(4):
+        source = f"open('started_{number}', 'w').close()\nimport time\ntime.sleep(250)"
+        write(folder, f"0{number}_waits", source)
+    script = (
+        "import signal; from pathlib import Path\n"
+        "from tlcourse.app.course import run_course\n"
+        "from tlcourse.app.lessons import find_lessons\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "    print(run_course(find_lessons(folder=Path('notebooks')), at_once=2))\n"
+    )
+    (tmp_path / "run.py").write_text(script)
+    command = [sys.executable, "run.py"]
+    options = {"cwd": tmp_path, "start_new_session": True, "text": True}
+    deadline = time.monotonic() + 120
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+    ) as process:
+        while len(list(folder.glob("started_*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert said.count("Interrupted") == 1 and said.endswith("[]\n"), said
+    assert len(list(folder.glob("started_*"))) == 2, "no further one was begun"
+
+
+def test_no_lesson_at_once_is_refused(folder):
+    with pytest.raises(CourseError, match="at least one"):
+        run_course([write(folder, "00_start")], at_once=0)
 
 
 def test_a_kernel_that_dies_is_a_failure_not_a_crash(folder, needs_papermill):

@@ -80,6 +80,13 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", help="a data set's name or a folder of photographs")
     parser.add_argument("--seed", type=seed_number)
     parser.add_argument("--timeout", type=float, help="seconds that one cell may take")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run so many lessons at a time, which share the cores",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--output",
@@ -96,7 +103,8 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 
 @command("run", "execute lessons from top to bottom, without a browser", _run_arguments)
 def run(chosen: argparse.Namespace) -> int:
-    from .lessons import find_lessons, lessons_folder, run_course, summary
+    from .course import run_course, summary
+    from .lessons import find_lessons, lessons_folder
 
     lessons = find_lessons(chosen.lessons)
     if not lessons:
@@ -109,6 +117,7 @@ def run(chosen: argparse.Namespace) -> int:
         output=None if chosen.store else output,
         store=chosen.store,
         timeout=chosen.timeout,
+        at_once=chosen.at_once,
         profile=chosen.profile,
         device=chosen.device,
         dataset=chosen.dataset,

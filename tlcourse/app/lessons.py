@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from ..base.errors import CourseError
 from ..base.files import write_whole
 from ..base.lesson import PROFILES
@@ -208,17 +206,24 @@ def _named_or_absolute(dataset) -> str:
     return str(folder)
 
 
-@contextmanager
 def _without_bars():
     """Kernels that start meanwhile show no progress bars, which slow machines would store."""
-    before = os.environ.get("TLCOURSE_PROGRESS")
-    os.environ["TLCOURSE_PROGRESS"] = "0"
+    return environment(TLCOURSE_PROGRESS="0")
+
+
+@contextmanager
+def environment(**variables: str):
+    """Processes that start meanwhile have these environment variables."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        del os.environ["TLCOURSE_PROGRESS"]
-        if before is not None:
-            os.environ["TLCOURSE_PROGRESS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _store(notebook, path: Path) -> None:
@@ -261,47 +266,3 @@ def _drop_unseen_widgets(notebook) -> None:
     stored["state"] = {name: stored["state"][name] for name in stored["state"] if name in seen}
     if not seen:
         del notebook.metadata["widgets"]
-
-
-def run_course(lessons, *, output: Path | None = None, progress: bool = True, **options):
-    """Run lessons one after another, whatever becomes of each.
-
-    Parameters
-    ----------
-    lessons : list of Lesson
-    output : pathlib.Path, optional
-        Folder for the executed notebooks.
-    progress : bool
-        Show a bar that counts lessons and, under it, one that counts the cells of the current one.
-    **options
-        As for `run_lesson`.
-
-    Returns
-    -------
-    list of LessonRun
-        In the order of `lessons`; shorter where the run was interrupted with Ctrl-C.
-    """
-    runs = []
-    with tqdm(lessons, unit="lesson", disable=not progress) as bar:
-        for lesson in bar:
-            bar.set_description(lesson.name)
-            target = None if output is None else Path(output) / lesson.path.name
-            try:
-                runs.append(run_lesson(lesson, target, progress=progress, **options))
-            except KeyboardInterrupt:
-                tqdm.write(f"Interrupted in {lesson.name}.")
-                break
-    return runs
-
-
-def summary(runs) -> str:
-    """A table of lesson, seconds and outcome, with a line for each error and one for the sum."""
-    width = max([len(run.lesson.name) for run in runs] + [len("lesson")])
-    lines = [f"{'lesson':<{width}}  seconds  passed", f"{'-' * width}  -------  ------"]
-    for run in runs:
-        verdict = "yes" if run.passed else "NO"
-        lines.append(f"{run.lesson.name:<{width}}  {run.seconds:7.1f}  {verdict}")
-    lines += [f"{run.lesson.name}: {run.error}" for run in runs if not run.passed]
-    passed, total = sum(run.passed for run in runs), sum(run.seconds for run in runs)
-    lines.append(f"{passed} of {len(runs)} lessons passed in {total:.0f} s")
-    return "\n".join(lines)

@@ -119,7 +119,9 @@ def train(
 
     Where pretrained stages are trained, the new part comes first, alone and from the cache, unless
     the strategy says otherwise; then the stages are trained too, at `lr`, and the head at
-    `HEAD_FACTOR` times that.
+    `HEAD_FACTOR` times that. Where that clearly did harm, the stages stay as they were: where the
+    best epoch names fewer validation pictures than the new part alone, by more than two standard
+    errors, the model gets the weights from before it.
 
     Parameters
     ----------
@@ -175,6 +177,7 @@ def train(
             _thaw(model)
         if before.interrupted:
             return before
+        start = {name: value.clone() for name, value in model.state_dict().items()}
     lr = PRETRAINED_LR if lr is None else lr
     try:
         history = fit(
@@ -193,11 +196,25 @@ def train(
             raise
         before.interrupted = True
         return before
-    return _joined(before, history) if before else history
+    if before is None:
+        return history
+    whole = _joined(before, history)
+    if _did_harm(before, history, len(data.validation)):
+        model.load_state_dict(start)
+        whole.best_epoch = before.best_epoch
+    return whole
 
 
 def _cacheable(model: TransferModel, wanted: bool) -> bool:
     return wanted and bool(freezing.frozen_prefix(model))
+
+
+def _did_harm(first: History, second: History, pictures: int) -> bool:
+    if not (pictures and first.best_epoch and second.best_epoch):
+        return False
+    was, now = (h["validation_accuracy"][h.best_epoch - 1] for h in (first, second))
+    both = (was + now) / 2
+    return was - now > 2 * math.sqrt(2 * both * (1 - both) / pictures)
 
 
 def _joined(first: History, second: History) -> History:
