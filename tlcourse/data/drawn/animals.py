@@ -31,12 +31,8 @@ def _sit(rng, pen, look):
     outline = [(x * wide, y) for x, y in half]
     outline += [(-x, y) for x, y in reversed(outline)]
     pen.blob(outline, look.coat)
-    _body_markings(
-        rng,
-        pen,
-        look,
-        [(s, 1.25 + 0.36 * k, (0.86 + 0.12 * k) * wide) for s in (-1, 1) for k in range(5)],
-    )
+    rims = [(s, 1.25 + 0.36 * k, (0.86 + 0.12 * k) * wide) for s in (-1, 1) for k in range(5)]
+    _body_markings(rng, pen, look, rims)
     pen.blob([(0, 0.6), (0.5, 1.2), (0.42, 2.0), (0, 2.5), (-0.42, 2.0), (-0.5, 1.2)], look.belly)
     crease = mix(look.coat, INK, 0.22)
     for s in (-1, 1):
@@ -57,35 +53,17 @@ def _loaf(rng, pen, look):
     """Lie with the paws tucked in, like a loaf of bread."""
     side = rng.choice([-1, 1])
     wide, shift = rng.uniform(1.75, 2.2), rng.uniform(0.1, 0.7) * side
-    pen.blob(
-        [
-            (shift, 0.2),
-            (shift + wide * 0.7, 0.45),
-            (shift + wide, 1.3),
-            (shift + wide * 0.9, 2.1),
-            (shift, 2.22),
-            (shift - wide * 0.9, 2.1),
-            (shift - wide, 1.3),
-            (shift - wide * 0.7, 0.45),
-        ],
-        look.coat,
-    )
+    half = [(0.7, 0.45), (1, 1.3), (0.9, 2.1)]
+    right, left = ([(shift + s * wide * x, y) for x, y in half] for s in (1, -1))
+    pen.blob([(shift, 0.2), *right, (shift, 2.22), *reversed(left)], look.coat)
     stripes = [
         (s, 0.85 + 0.32 * k, abs(s * (wide * 0.93 - abs(k - 1) * 0.06) + shift))
         for s in (-1, 1)
         for k in range(4)
     ]
     _body_markings(rng, pen, look, stripes)
-    _tail(
-        pen,
-        look,
-        [
-            (shift + side * wide * 0.95, 1.8),
-            (shift + side * wide * 0.8, 2.25),
-            (shift + side * 0.6, 2.36),
-            (shift - side * 0.1, 2.3),
-        ],
-    )
+    tip = [(shift + side * 0.6, 2.36), (shift - side * 0.1, 2.3)]
+    _tail(pen, look, [(shift + side * wide * x, y) for x, y in ((0.95, 1.8), (0.8, 2.25))] + tip)
     pen.blob([(0, 0.7), (0.55, 1.1), (0.4, 1.6), (0, 1.75), (-0.4, 1.6), (-0.55, 1.1)], look.belly)
     for s in (-1, 1):
         _paw(pen, look, s * 0.45, 2.14)
@@ -98,27 +76,12 @@ def _walk(rng, pen, look):
     lift = rng.uniform(-0.25, 0.25)
     far = mix(look.coat, INK, 0.25)
     sway = rng.uniform(-0.6, 0.6)
-    _tail(
-        pen,
-        look,
-        [(3.1, 1.0), (3.7, 0.5), (3.7 + sway, -0.4), (3.4 + sway, -1.2), (3.7 + sway, -1.6)],
-    )
+    tip = [(3.7 + sway, -0.4), (3.4 + sway, -1.2), (3.7 + sway, -1.6)]
+    _tail(pen, look, [(3.1, 1.0), (3.7, 0.5), *tip])
     for x, step in ((0.75, lift), (2.75, -lift)):
         pen.stroke([(x, 1.5), (x - step, 2.4), (x - step * 2, 3.1)], 0.42, far, 0.36)
-    pen.blob(
-        [
-            (-0.2, 0.5),
-            (0.8, 0.25),
-            (2.2, 0.22),
-            (3.2, 0.6),
-            (3.35, 1.4),
-            (2.8, 2.0),
-            (1.6, 2.05),
-            (0.4, 2.1),
-            (-0.3, 1.5),
-        ],
-        look.coat,
-    )
+    back = [(-0.2, 0.5), (0.8, 0.25), (2.2, 0.22), (3.2, 0.6), (3.35, 1.4)]
+    pen.blob([*back, (2.8, 2.0), (1.6, 2.05), (0.4, 2.1), (-0.3, 1.5)], look.coat)
     if "tabby" in look.markings or "ghost" in look.markings:
         for x in np.arange(0.9, 3.2, 0.42):
             length = rng.uniform(0.75, 1.15)
@@ -138,19 +101,8 @@ def _walk(rng, pen, look):
 
 def _curl(rng, pen, look):
     """Sleep, curled up in a ball."""
-    pen.blob(
-        [
-            (-1.0, 1.0),
-            (-0.4, -0.1),
-            (0.9, -0.55),
-            (2.2, -0.1),
-            (2.75, 0.9),
-            (2.3, 1.75),
-            (0.8, 2.0),
-            (-0.6, 1.75),
-        ],
-        look.coat,
-    )
+    back = [(-1.0, 1.0), (-0.4, -0.1), (0.9, -0.55), (2.2, -0.1), (2.75, 0.9)]
+    pen.blob([*back, (2.3, 1.75), (0.8, 2.0), (-0.6, 1.75)], look.coat)
     if "tabby" in look.markings or "ghost" in look.markings:
         for angle in np.linspace(-2.4, -0.2, 7):
             c, s = math.cos(angle), math.sin(angle)
@@ -270,12 +222,8 @@ def draw_toy(rng, pen):
         pen.stroke([(x, y + 0.3), (x + 0.6, y + 0.5), (x + 1.1, y + 0.3)], 0.05, fill)
         pen.ellipse(x, y, 0.42, 0.42, fill)
         for k in range(3):
-            line = [
-                (x - 0.33 + 0.18 * k, y - 0.22),
-                (x + 0.02 * k, y),
-                (x + 0.2 + 0.1 * k, y + 0.24),
-            ]
-            pen.stroke(line, 0.05, mix(fill, WHITE, 0.4))
+            start, end = (x - 0.33 + 0.18 * k, y - 0.22), (x + 0.2 + 0.1 * k, y + 0.24)
+            pen.stroke([start, (x + 0.02 * k, y), end], 0.05, mix(fill, WHITE, 0.4))
     else:  # a bowl
         pen.polygon([(x - 0.55, y), (x + 0.55, y), (x + 0.7, y + 0.4), (x - 0.7, y + 0.4)], fill)
         pen.ellipse(x, y, 0.55, 0.14, (120, 80, 50))

@@ -28,14 +28,8 @@ def draw_head(rng, pen, look, asleep=False):
     fluff = rng.uniform(0.0, 0.12)
     if not look.dog:
         _cat_ears(rng, pen, look, width, height)
-    half = [
-        (0.5, -0.82),
-        (0.88, -0.4),
-        (1.0 + fluff / 2, 0.08),
-        (0.98 + fluff, 0.42),
-        (0.6, 0.8),
-        (0.25, 0.93),
-    ]
+    cheek = [(1.0 + fluff / 2, 0.08), (0.98 + fluff, 0.42)]
+    half = [(0.5, -0.82), (0.88, -0.4), *cheek, (0.6, 0.8), (0.25, 0.93)]
     outline = [(x * width, y * height) for x, y in half]
     outline += [(-x, y) for x, y in reversed(outline)]
     pen.blob([(0, -0.88 * height), *outline], look.coat)
@@ -60,12 +54,9 @@ def _cat_ears(rng, pen, look, width, height):
         point = (s * (0.8 + lean + twist) * width, -tall * height)
         outer, inner = (s * 0.98 * width, -0.1), (s * 0.16 * width, -0.78 * height)
         bulge = (s * 1.02 * width, -0.75 * height)
-        curve = [(s * 0.5 * width, -1.15 * height)]
-        pen.polygon([outer, bulge, point, *curve, inner], tip)
-        small = [
-            (x * 0.62 + s * 0.24, y * 0.72 - 0.15) for x, y in (outer, bulge, point, *curve, inner)
-        ]
-        pen.polygon(small, PINK)
+        ear = [outer, bulge, point, (s * 0.5 * width, -1.15 * height), inner]
+        pen.polygon(ear, tip)
+        pen.polygon([(x * 0.62 + s * 0.24, y * 0.72 - 0.15) for x, y in ear], PINK)
         pen.stroke([(s * 0.45, -0.7), (s * 0.62, -0.98)], 0.09, look.belly, 0.01)
 
 
@@ -76,15 +67,8 @@ def _dog_face(rng, pen, look, width, height):
     drop = rng.uniform(0.35, 0.9)
     if rng.random() < 0.75:  # hanging ears
         for s in (-1, 1):
-            ear = [
-                (s * 0.6, -0.82),
-                (s * 1.0, -0.72),
-                (s * 1.34, -0.1),
-                (s * 1.3, drop),
-                (s * 1.02, drop + 0.12),
-                (s * 0.86, -0.1),
-            ]
-            pen.blob([(x * width, y * height) for x, y in ear], look.dark)
+            ear = [(0.6, -0.82), (1.0, -0.72), (1.34, -0.1), (1.3, drop), (1.02, drop + 0.12)]
+            pen.blob([(s * x * width, y * height) for x, y in (*ear, (0.86, -0.1))], look.dark)
     else:  # pricked, folded at the tip
         for s in (-1, 1):
             pen.polygon([(s * 0.92, -0.3), (s * 0.95, -1.2), (s * 0.35, -0.8)], look.dark)
@@ -136,9 +120,8 @@ def _muzzle(rng, pen, look):
     pen.ellipse(0, 0.68, 0.22 * size, 0.18 * size, fill)
     line = mix(look.dark, INK, 0.6)
     if look.dog and rng.random() < 0.5:
-        pen.blob(
-            [(-0.16, 0.66), (0.16, 0.66), (0.15, 1.0), (0, 1.1), (-0.15, 1.0)], (226, 110, 120)
-        )
+        tongue = [(-0.16, 0.66), (0.16, 0.66), (0.15, 1.0), (0, 1.1), (-0.15, 1.0)]
+        pen.blob(tongue, (226, 110, 120))
     for s in (-1, 1):
         pen.stroke([(0, 0.5), (s * 0.12, 0.62), (s * 0.3, 0.56)], 0.05, line, 0.02)
     nose = [(-0.15 * size, 0.3), (0, 0.27), (0.15 * size, 0.3), (0.05, 0.45), (-0.05, 0.45)]
@@ -147,7 +130,6 @@ def _muzzle(rng, pen, look):
         droop = rng.uniform(-0.05, 0.15)
         for s in (-1, 1):
             for k in range(3):
+                start, middle = (s * 0.3, 0.48 + 0.05 * k), (s * 0.8, 0.42 + 0.1 * k)
                 end = (s * 1.35, 0.32 + droop + 0.17 * k)
-                pen.stroke(
-                    [(s * 0.3, 0.48 + 0.05 * k), (s * 0.8, 0.42 + 0.1 * k), end], 0.035, WHITE, 0.01
-                )
+                pen.stroke([start, middle, end], 0.035, WHITE, 0.01)

@@ -84,15 +84,8 @@ def _floor(rng, pen, horizon):
                 near, far = 0.6 + 0.2 * row + 0.2, 0.6 + 0.2 * row
                 corners = [(0.5 + (x - 0.5) * k) for k in (far, near) for x in xs]
                 top, bottom = edges[row], edges[row + 1]
-                pen.polygon(
-                    [
-                        (corners[0], top),
-                        (corners[1], top),
-                        (corners[3], bottom),
-                        (corners[2], bottom),
-                    ],
-                    other,
-                )
+                back = [(corners[0], top), (corners[1], top)]
+                pen.polygon([*back, (corners[3], bottom), (corners[2], bottom)], other)
     else:  # carpet
         _rectangle(pen, 0, horizon, 1, 1, any_colour(rng))
     if rng.random() < 0.45:
@@ -114,9 +107,8 @@ def _window(rng, pen, x, y, width, height):
     line = [(x + edge + (width - 2 * edge) * i / 4, bottom - rise[i]) for i in range(5)]
     pen.polygon([*line, (x + width - edge, bottom), (x + edge, bottom)], hill)
     if rng.random() < 0.6:
-        pen.ellipse(
-            x + width * rng.uniform(0.2, 0.8), y + height * 0.25, 0.03, 0.03, (250, 240, 190)
-        )
+        at = x + width * rng.uniform(0.2, 0.8)
+        pen.ellipse(at, y + height * 0.25, 0.03, 0.03, (250, 240, 190))
     _rectangle(pen, x + width / 2 - 0.008, y, x + width / 2 + 0.008, y + height, frame)
     _rectangle(pen, x, y + height * 0.45 - 0.006, x + width, y + height * 0.45 + 0.006, frame)
     if rng.random() < 0.7:
@@ -143,18 +135,10 @@ def _plant(rng, pen, x, ground):
         length = rng.uniform(0.14, 0.26)
         tip = (x + np.sin(angle) * length, ground - 0.1 - np.cos(angle) * length)
         bend = (x + np.sin(angle) * length * 0.3, ground - 0.12 - length * 0.5)
-        pen.stroke(
-            [(x, ground - 0.1), bend, tip], 0.035, mix(leaf, (0, 40, 0), rng.random() / 3), 0
-        )
-    pen.polygon(
-        [
-            (x - 0.07, ground - 0.12),
-            (x + 0.07, ground - 0.12),
-            (x + 0.05, ground),
-            (x - 0.05, ground),
-        ],
-        pot,
-    )
+        green = mix(leaf, (0, 40, 0), rng.random() / 3)
+        pen.stroke([(x, ground - 0.1), bend, tip], 0.035, green, 0)
+    rim = [(x - 0.07, ground - 0.12), (x + 0.07, ground - 0.12)]
+    pen.polygon([*rim, (x + 0.05, ground), (x - 0.05, ground)], pot)
 
 
 def _lamp(rng, pen, x, ground):
@@ -176,14 +160,10 @@ def _living_room(rng, pen):
         )
     if rng.random() < 0.5:
         _frame(rng, pen)
-    if rng.random() < 0.45:
-        _plant(
-            rng, pen, rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.8, 0.95)]), horizon + 0.05
-        )
-    if rng.random() < 0.35:
-        _lamp(
-            rng, pen, rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.8, 0.95)]), horizon + 0.03
-        )
+    for chance, draw, below in ((0.45, _plant, 0.05), (0.35, _lamp, 0.03)):
+        if rng.random() < chance:
+            at = rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.8, 0.95)])
+            draw(rng, pen, at, horizon + below)
 
 
 def _sofa(rng, pen):
@@ -206,19 +186,10 @@ def _sofa(rng, pen):
 
 def _rounded(pen, left, top, right, bottom, fill):
     w, h = (right - left) * 0.04, (bottom - top) * 0.04
-    pen.blob(
-        [
-            (left + w, top + h),
-            ((left + right) / 2, top),
-            (right - w, top + h),
-            (right, (top + bottom) / 2),
-            (right - w, bottom - h),
-            ((left + right) / 2, bottom),
-            (left + w, bottom - h),
-            (left, (top + bottom) / 2),
-        ],
-        fill,
-    )
+    x, y = (left + right) / 2, (top + bottom) / 2
+    above = [(left + w, top + h), (x, top), (right - w, top + h), (right, y)]
+    below = [(right - w, bottom - h), (x, bottom), (left + w, bottom - h), (left, y)]
+    pen.blob(above + below, fill)
 
 
 def _garden(rng, pen):
