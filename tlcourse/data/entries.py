@@ -103,8 +103,7 @@ def _draw_pets(*amounts: int | None, size: int | None, seed: int) -> ImageSplits
         indices = range(stream * STREAM, stream * STREAM + amount)
         rows = [(label, index) for label in range(len(pets.CLASSES)) for index in indices]
         labels = [label for label, _ in rows]
-        source = DrawnPetSource(rows, size)
-        parts.append(ImageSet(pets.CLASSES, labels, source, image_size=size))
+        parts.append(ImageSet(pets.CLASSES, labels, DrawnPetSource(rows, size), image_size=size))
     train, validation, test = parts
     return ImageSplits("pets", pets.CLASSES, train, validation, test)
 
@@ -141,10 +140,9 @@ def _divide_solar_cells(
     folder = Path(package.submodule_search_locations[0]) / "data"
     table = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
     sure = [(path, float(defective)) for path, defective, _ in table if float(defective) in (0, 1)]
-    classes = ("functional", "defective")
     labels = np.array([int(defective) for _, defective in sure])
     source = FileSource(folder, [path for path, _ in sure])
-    everything = ImageSet(classes, labels, source, image_size=size)
+    everything = ImageSet(("functional", "defective"), labels, source, image_size=size)
     contents, amounts = everything.digests(), (train, validation, test)
     divided = divide_images("solar_cells", everything, contents, amounts, seed=seed)
     note = (

@@ -117,10 +117,6 @@ def _read_oxford_pets(folder: Path) -> Records:
     return Records("", base, photos)
 
 
-def _read_eurosat(folder: Path) -> Records:
-    return scan(folder / "eurosat" / "2750")
-
-
 @contextmanager
 def _staged(folder: Path, page: str, inner: str = "") -> Iterator[Path]:
     """Let torchvision download and unpack beside ``folder``, and move it there when complete.
@@ -158,6 +154,9 @@ _EUROSAT = "https://huggingface.co/datasets/torchgeo/eurosat"
 _SETS: dict[str, tuple[Callable[[Path], None], Callable[[Path], Records]]] = {
     "ants_bees": (_fetch_ants_bees, _read_ants_bees),
     "oxford_pets": (partial(_by_torchvision, "OxfordIIITPet", _OXFORD_PETS), _read_oxford_pets),
-    "eurosat": (partial(_by_torchvision, "EuroSAT", _EUROSAT), _read_eurosat),
+    "eurosat": (
+        partial(_by_torchvision, "EuroSAT", _EUROSAT),
+        lambda folder: scan(folder / "eurosat" / "2750"),
+    ),
 }
 """How each is fetched, and read from its folder."""

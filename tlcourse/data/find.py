@@ -92,20 +92,13 @@ def find_photos(folder: str | Path) -> tuple[list[Path], list[Problem]]:
 
 def subfolders(folder: Path, problems: list[Problem]) -> list[Path]:
     """Return the folders in a folder, sorted; what else stands there goes to `problems`."""
-    found = []
     try:
-        inside = sorted(folder.iterdir())
+        inside = sorted(path for path in folder.iterdir() if not is_clutter(path.name))
     except OSError as error:
         problems.append(unreadable(folder, error))
         return []
-    for path in inside:
-        if is_clutter(path.name):
-            continue
-        if path.is_dir():
-            found.append(path)
-        else:
-            problems.append(stray(path))
-    return found
+    problems += [stray(path) for path in inside if not path.is_dir()]
+    return [path for path in inside if path.is_dir()]
 
 
 def stray(path: Path) -> Problem:

@@ -16,14 +16,7 @@ from ..base.warn import warn
 from . import splits
 from .labels import label_records
 from .layout import SPLITS, scan
-from .photo_checks import (
-    Records,
-    check,
-    digest_twins,
-    drop_shared,
-    drop_two_classes,
-    note_copies,
-)
+from .photo_checks import Records, check, digest_twins, drop_shared, drop_two_classes, note_copies
 from .sets import DatasetError, ImageSet, ImageSplits
 from .sources import FileSource
 

@@ -87,7 +87,8 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
     classes, and the table changes some.
     """
     labels = read_labels(path)
-    if _loose(records) and len({photo.label for photo in records.photos}) < 2:
+    loose = any(problem.what == OUTSIDE for problem in records.problems)
+    if loose and len({photo.label for photo in records.photos}) < 2:
         _take_all(records, labels)
     known = {shown(photo.path): photo for photo in records.photos}
     for name in sorted(set(labels) - set(known)):
@@ -110,14 +111,9 @@ def label_records(records: Records, path: str | os.PathLike) -> None:
     same_names(records)
 
 
-def _loose(records: Records) -> list[Problem]:
-    return [problem for problem in records.problems if problem.what == OUTSIDE]
-
-
 def _take_all(records: Records, labels: dict[str, str]) -> None:
     """List every picture below the folder that the table names; no folder is a class."""
-    loose = set(_loose(records))
-    records.problems = [problem for problem in records.problems if problem not in loose]
+    records.problems = [problem for problem in records.problems if problem.what != OUTSIDE]
     records.photos = []
     for path in find_photos(records.folder)[0]:
         name = path.relative_to(records.folder).as_posix()

@@ -249,6 +249,5 @@ def _damaged(data: bytes, path: Path, error: Exception | str) -> Problem:
 
 
 def _too_large(path: Path, pixels: str) -> Problem:
-    limit = MAX_PIXELS // 1_000_000
-    what = f"has {pixels} pixels, above the limit of {limit} million"
+    what = f"has {pixels} pixels, above the limit of {MAX_PIXELS // 10**6} million"
     return Problem(path, what, "save a smaller copy")

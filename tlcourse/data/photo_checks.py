@@ -80,8 +80,7 @@ def digest_twins(records: Records) -> None:
     same_size = Counter(sizes)
     for i, photo in enumerate(records.photos):
         if same_size[sizes[i]] > 1:
-            content = sha256_of(records.folder / photo.path)
-            records.photos[i] = replace(photo, content=content)
+            records.photos[i] = replace(photo, content=sha256_of(records.folder / photo.path))
 
 
 def drop_two_classes(records: Records) -> None:
@@ -130,8 +129,8 @@ def drop_shared(records: Records) -> None:
         path = folder / photo.path
         both = (("content", photo.content), ("source", photo.source))
         traits = [(kind, value) for kind, value in both if value is not None]
-        clash = {kind: owner[kind, value] for kind, value in traits if (kind, value) in owner}
-        clash = {kind: other for kind, other in clash.items() if other.split != photo.split}
+        owners = {trait[0]: owner.get(trait, photo) for trait in traits}
+        clash = {kind: other for kind, other in owners.items() if other.split != photo.split}
         if "content" in clash:
             twin = shown(folder / clash["content"].path)
             what = f"is the same picture as {twin}; left out of {photo.split}"

@@ -191,10 +191,9 @@ def divide_pool(
     _need_sources(pool, amounts, fractions)
     rest = np.arange(len(pool.labels))
     parts = []
-    shares = (fractions[2], fractions[1] / (1 - fractions[2]))
     steps = (
-        ("test", amounts[2], shares[0], TEST_SEED),
-        ("validation", amounts[1], shares[1], seed),
+        ("test", amounts[2], fractions[2], TEST_SEED),
+        ("validation", amounts[1], fractions[1] / (1 - fractions[2]), seed),
     )
     for what, per_class, share, step_seed in steps:
         if per_class is None and not share:
