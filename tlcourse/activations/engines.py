@@ -170,10 +170,9 @@ class OpenVinoEngine:
 
 def worker_count(device="cpu") -> int:
     """Threads that decode and compute: one for each core that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     cores //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's processes share the machine
     return max(1, min(cores, MOST_WORKERS if torch.device(device).type == "cpu" else 32))
 
@@ -240,10 +239,7 @@ def open_engine(
     device = torch.device(device)
     batch = batch_size_for(preprocess.size, device)
     first = first[:batch]
-
-    def frozen() -> Frozen:
-        return Frozen(stages, preprocess, pooled)
-
+    frozen = partial(Frozen, stages, preprocess, pooled)
     amount = pictures * (preprocess.size / 224) ** 2
     if device.type == "cpu" and amount < FOLD_FROM:
         return PyTorchEngine(frozen(), device, fold=False)
@@ -255,24 +251,17 @@ def open_engine(
     for build in fast:
         try:
             engine = build()
-            found = engine(first)
+            difference = relative_difference(engine(first), expected)
         except Exception as error:  # compilers and folding meet layers that nobody thought of
             warn(f"a faster engine cannot run these stages: {error!r}")
-        else:
-            if _agrees(engine, found, expected):
-                return engine
+            continue
+        if difference <= TOLERANCE:
+            return engine
+        warn(
+            f"{engine.name} gave activations that differ from plain PyTorch's by {difference:.1e} "
+            f"standard deviations (up to {TOLERANCE:.0e} is allowed), so it is not used"
+        )
     return PyTorchEngine(frozen(), device, fold=False)
-
-
-def _agrees(engine, found: np.ndarray, expected: np.ndarray) -> bool:
-    difference = relative_difference(found, expected)
-    if difference <= TOLERANCE:
-        return True
-    warn(
-        f"{engine.name} gave activations that differ from plain PyTorch's by {difference:.1e} "
-        f"standard deviations (up to {TOLERANCE:.0e} is allowed), so it is not used",
-    )
-    return False
 
 
 def fold_batch_norm(module: nn.Module) -> None:

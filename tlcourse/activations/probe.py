@@ -54,8 +54,7 @@ class Probe:
         image = decode_photo(PICTURE.read_bytes(), PICTURE, at_least=preprocess.at_least)
         shown = [image]
         if augment is not None:
-            generators = (np.random.default_rng([seed, draw]) for draw in range(DRAWS))
-            shown = [augment(image, rng) for rng in generators]
+            shown = [augment(image, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
         # uint8 (1, size, size, 3), or of `DRAWS` views where augmented
         self._pixels = np.stack([preprocess.pixels(picture) for picture in shown])
         self.rows = self._compute(self._pixels)

@@ -121,14 +121,9 @@ def look(
             probabilities += left_out_probabilities(rows, images.labels, wide, seed)
             probabilities /= 2
     wrong, likely, margins = confident_learning(images.labels, probabilities)
-    present = np.unique(images.labels)
+    names, present = images.classes, np.unique(images.labels)
     suspects = [
-        Suspect(
-            int(i),
-            images.classes[images.labels[i]],
-            images.classes[present[likely[i]]],
-            float(margins[i]),
-        )
+        Suspect(int(i), names[images.labels[i]], names[present[likely[i]]], float(margins[i]))
         for i in wrong[: max(10, int(MOST * len(images)))]
     ]
     members = [tuple(np.flatnonzero(same == name).tolist()) for name in np.unique(same)]

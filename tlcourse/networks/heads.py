@@ -110,8 +110,7 @@ class TransferModel(StagedNetwork):
 
     def above(self, through: str) -> nn.Sequential:
         """What comes after stage `through`: the later stages and the head (shared, not copied)."""
-        later = self.stages[self.stage_index(through) + 1 :]
-        return nn.Sequential(later, self.head)
+        return nn.Sequential(self.stages[self.stage_index(through) + 1 :], self.head)
 
 
 def replace_head(

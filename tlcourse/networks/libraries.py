@@ -20,6 +20,7 @@ import difflib
 import functools
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import timm
@@ -115,11 +116,10 @@ def _timm_spec(name: str, architecture: str) -> BackboneSpec:
     else:
         takes = _sides(net)
     by_class_token = getattr(net, "global_pool", None) in ("token", None)
-    interpolation = about["interpolation"]
     preprocess = Preprocess(
         size,
         about["crop_pct"],
-        interpolation if interpolation == "bilinear" else "bicubic",
+        "bilinear" if about["interpolation"] == "bilinear" else "bicubic",
         tuple(about["mean"]),
         tuple(about["std"]),
         takes=takes,
@@ -268,8 +268,7 @@ def _cut_torchvision(architecture: str, state: Mapping | None, side: int) -> Par
         learns = any(True for part in groups[-1] for _ in part.parameters())
         if learns and (any(layer.children()) or "Pool" in type(layer).__name__):
             groups.append([])
-    groups = _joined(groups)
-    stages = numbered(groups)
+    stages = numbered(_joined(groups))
     ends = [top[name] for name in heads if name != "avgpool"]
     average = top.get("avgpool", nn.AdaptiveAvgPool2d(1))
     x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
@@ -299,12 +298,9 @@ def _joined(groups: list[list]) -> list[list]:
 def _sides(net: nn.Module) -> range:
     """The sides that a convolutional network on the meta device takes, in pixels."""
     for side in _TRIED:
-        try:
-            with torch.no_grad():
-                net(torch.empty(1, 3, side, side, device="meta"))
+        with suppress(RuntimeError, AssertionError), torch.no_grad():
+            net(torch.empty(1, 3, side, side, device="meta"))
             return range(side, ANY_SIDE.stop)
-        except (RuntimeError, AssertionError):
-            continue
     return range(224, ANY_SIDE.stop)
 
 

@@ -87,11 +87,9 @@ def find_spec(name: str) -> BackboneSpec:
     if name in BACKBONES:
         return BACKBONES[name]
     if "/" in name:
-        library, _, architecture = name.partition("/")
-        listed = BACKBONES.get(architecture)
-        if library == "torchvision" and listed and listed.downloaded:
-            return listed  # cut and normalised by hand
-        return library_spec(name)
+        # Entries with torchvision's own weights are cut and normalised by hand.
+        listed = BACKBONES.get(name.removeprefix("torchvision/"))
+        return listed if listed and listed.downloaded else library_spec(name)
     near = [f"timm/{name}"] if timm.is_model(name) else []
     if name in torchvision.models.list_models(module=torchvision.models):
         near.append(f"torchvision/{name}")

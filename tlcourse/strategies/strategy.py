@@ -213,11 +213,10 @@ class Strategy:
             body += ", but none of their weights: they start from random ones"
         elif self.reinitialised not in (0, self.trained):
             body += f", but give {_which_stages(self.reinitialised)} random weights"
-        if self.trained == 0:
-            return f"{body}; freeze them"
-        return (
-            body if self.trained == ALL else f"{body}; freeze all but {_which_stages(self.trained)}"
-        )
+        if self.trained == ALL:
+            return body
+        frozen = f"all but {_which_stages(self.trained)}" if self.trained else "them"
+        return f"{body}; freeze {frozen}"
 
     def _on_top(self) -> str:
         new = "a new softmax"
