@@ -1,4 +1,4 @@
-"""Refuse what is no network, and a network whose weights are no numbers any more."""
+"""Refuse what is no network, or holds no numbers any more; put a sound one where it computes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..base.errors import TrainingError
+from ..base.process import keep_freed_memory, pick_device
 from .backbones import StagedNetwork
 
 
@@ -50,3 +51,12 @@ def refuse_nan(model: nn.Module) -> None:
                 f"the model holds no numbers any more ({name} is NaN or infinite), so its answers "
                 "mean nothing; build it again, and train it at a lower learning rate"
             )
+
+
+def ready(model: nn.Module, device: str | torch.device) -> torch.device:
+    """Move a model to a device, see `pick_device`, which is returned; refuse NaN in it."""
+    refuse_nan(model)
+    keep_freed_memory()
+    device = pick_device(device)
+    model.to(device)
+    return device

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..base.process import pick_device
 from ..data.handed import image_set
 from ..data.sets import ImageSet
 from ..networks.freezing import frozen_prefix
 from ..networks.heads import TransferModel
-from ..networks.need import need_classes, refuse_nan
+from ..networks.need import need_classes, ready
 from .batches import open_batches
 from .evaluate import Evaluation, logits_of, refuse_other_classes
 
@@ -48,11 +47,10 @@ def calibrate(model: TransferModel, images: ImageSet, *, device: str = "auto") -
     images = image_set(images, "calibrate")
     if len(images) < LEAST:
         return model.temperature
-    refuse_nan(model)
     refuse_other_classes(model, images.classes)
-    on = pick_device(device)
+    on = ready(model, device)
     cut = next(reversed(frozen_prefix(model)), None)
-    source, part = open_batches(model.to(on), images, cut, on, progress=False)
+    source, part = open_batches(model, images, cut, on, progress=False)
     logits = logits_of(part, source, 64).double()
     model.temperature = best_temperature(logits, torch.as_tensor(images.labels))
     return model.temperature

@@ -12,12 +12,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..base.errors import TrainingError
-from ..base.process import keep_freed_memory, pick_device
 from ..data.handed import each_picture, image_set
 from ..data.sets import ImageSet
 from ..networks.backbones import Backbone, eval_mode
 from ..networks.heads import TransferModel
-from ..networks.need import need_classes, need_network, refuse_nan
+from ..networks.need import need_classes, need_network, ready
 from ..networks.preprocess import size_as_trained
 from .batches import PixelBatches, RowBatches, cacheable_through, open_batches
 
@@ -133,13 +132,10 @@ def evaluate(
     """
     need_classes(model, "evaluate")
     images = image_set(images, "evaluate")
-    refuse_nan(model)
     if len(images) == 0:
         raise TrainingError("evaluate: there are no pictures in images; give it some")
     refuse_other_classes(model, images.classes)
-    keep_freed_memory()
-    device = pick_device(device)
-    model.to(device)
+    device = ready(model, device)
     cut = cacheable_through(model) if cache else None
     source, part = open_batches(model, images, cut, device, progress, size=size)
     logits = logits_of(part, source, batch_size) / model.temperature
@@ -180,10 +176,7 @@ def predict(
         Where the model is none, or holds NaN, or there is no such device.
     """
     need_network(model, "predict")
-    refuse_nan(model)
-    keep_freed_memory()
-    device = pick_device(device)
-    model.to(device)
+    device = ready(model, device)
     preprocess = model.spec.preprocess.at(size_as_trained(model, images, size))
     temperature = getattr(model, "temperature", 1.0)  # a backbone has none
     with eval_mode(model), torch.inference_mode():

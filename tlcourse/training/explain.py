@@ -6,11 +6,10 @@ import numpy as np
 import torch
 
 from ..base.errors import TrainingError
-from ..base.process import pick_device
 from ..data.handed import as_picture
 from ..networks.backbones import CLASS_TOKEN, Backbone, as_maps, eval_mode
 from ..networks.heads import TransferModel
-from ..networks.need import need_network, refuse_nan
+from ..networks.need import need_network, ready
 from ..networks.preprocess import size_as_trained
 
 
@@ -58,9 +57,7 @@ def class_activation_map(
         vision transformers with a class token.
     """
     need_network(model, "class_activation_map")
-    refuse_nan(model)
-    device = pick_device(device)
-    model.to(device)
+    device = ready(model, device)
     head = model.head if isinstance(model, TransferModel) else model.classifier
     chosen = _position(model, name)
     other = None if against is None else _position(model, against)
