@@ -39,10 +39,8 @@ def run(chosen: argparse.Namespace) -> int:
     for entry in entries:
         print(_line(entry), *(f"    {note}" for note in entry.notes), sep="\n")
     total = sum(entry.nbytes for entry in entries)
-    limit = f"{size_limit() / 1e9:g} GB"
-    print(
-        f"{len(entries)} in all, {_gigabytes(total)} of {limit} (TLCOURSE_CACHE_GB sets the limit)"
-    )
+    share = f"{_gigabytes(total)} of {size_limit() / 1e9:g} GB"
+    print(f"{len(entries)} in all, {share} (TLCOURSE_CACHE_GB sets the limit)")
     return 0
 
 
@@ -103,10 +101,8 @@ def clear_cache(
         entries = [entry for entry in entries if entry.name.startswith(names)]
     problems = [problem for entry in entries if (problem := remove(entry.directory))]
     if problems:
-        gone = len(entries) - len(problems)
-        raise CacheError(
-            "\n".join([f"{gone} of {len(entries)} could be removed in full.", *problems])
-        )
+        gone = f"{len(entries) - len(problems)} of {len(entries)}"
+        raise CacheError("\n".join([f"{gone} could be removed in full.", *problems]))
     return entries
 
 

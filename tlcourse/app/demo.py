@@ -14,6 +14,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -131,10 +132,8 @@ class Visitors:
     @staticmethod
     def _write(visit: Visit, text: str) -> None:
         if visit.socket is not None:
-            try:
+            with suppress(tornado.websocket.WebSocketClosedError):  # `leave` is on its way
                 visit.socket.write_message(text)
-            except tornado.websocket.WebSocketClosedError:
-                pass  # `leave` is on its way
 
 
 class Socket(Guard, tornado.websocket.WebSocketHandler):

@@ -69,7 +69,6 @@ def python(what):
 def pytorch(what):
     import torch
 
-    pair = f"install a pair that was built together: {_REINSTALL}"
     try:
         import torchvision
 
@@ -78,7 +77,7 @@ def pytorch(what):
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         found = f"torch {torch.__version__}, but torchvision does not fit it ({reason})"
-        yield Finding(FAIL, what, found, pair)
+        yield Finding(FAIL, what, found, f"install a pair that was built together: {_REINSTALL}")
     else:
         found = f"torch {torch.__version__}, torchvision {torchvision.__version__}: a pair"
         yield Finding(OK, what, found)

@@ -184,11 +184,9 @@ def _strategy(run: Reported) -> str:
 
 
 def _figures(names: list[str], run: Reported) -> str:
-    found = run.evaluation
+    found, counts = run.evaluation, run.evaluation.confusion
     rows = []
-    for name, right, true in zip(
-        names, found.confusion.diagonal(), found.confusion.sum(1), strict=True
-    ):
+    for name, right, true in zip(names, counts.diagonal(), counts.sum(1), strict=True):
         cells = ["–", "–"]
         if true:
             low, high = wilson(int(right), int(true))
@@ -264,10 +262,9 @@ def command(folder: Path, **options) -> str:
 
 def save_result(path: Path, run: Reported) -> None:
     """Write what a run reached as JSON."""
-    low, high = run.evaluation.interval
     result = {
         "accuracy": run.evaluation.accuracy,
-        "interval_95": [low, high],
+        "interval_95": list(run.evaluation.interval),
         "pictures": len(run.evaluation.labels),
         "per_class": {  # JSON has no NaN: null where a share is undefined
             name: {k: None if math.isnan(v) else v for k, v in row.items()}
@@ -282,5 +279,4 @@ def save_result(path: Path, run: Reported) -> None:
         "considered": run.considered,
         "warnings": run.warnings,
     }
-    text = json.dumps(result, indent=2, allow_nan=False)
-    write_whole(path, text + "\n")
+    write_whole(path, json.dumps(result, indent=2, allow_nan=False) + "\n")

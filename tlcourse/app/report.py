@@ -211,18 +211,15 @@ def _neighbours(reason: Reason) -> str:
 
 def _classes(run: Reported) -> str:
     counts = run.evaluation.confusion
+    columns = (run.classes, counts.diagonal(), counts.sum(1), counts.sum(0))
+    classes = [*zip(*columns, strict=True)]
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(name)}</th><td>{true}</td>"
         f"<td>{_interval(right, true)}</td><td>{_interval(right, said)}</td></tr>"
-        for name, right, true, said in zip(
-            run.classes, counts.diagonal(), counts.sum(1), counts.sum(0), strict=True
-        )
+        for name, right, true, said in classes
     )
     alt = "Confusion matrix: " + "; ".join(
-        f"of {sum(counts)} {name}, {counts[i]} right"
-        for i, (name, counts) in enumerate(
-            zip(run.classes, run.evaluation.confusion.tolist(), strict=True)
-        )
+        f"of {true} {name}, {right} right" for name, right, true, _ in classes
     )
     figure = _plot(plots.confusion_matrix(run.evaluation), alt)
     return (

@@ -162,10 +162,8 @@ def run(sockets, app, said: str, opened: str | None = None) -> None:
         finally:
             server.stop()
 
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(serve())
-    except KeyboardInterrupt:
-        pass
     print("Stopped.")
 
 

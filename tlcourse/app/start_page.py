@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..base.files import write_whole
 from ..base.pictures import data_uri
@@ -63,10 +63,8 @@ def _thumbnail(notebook: dict) -> str:
     if data is None:
         return ""
     whole = Image.open(io.BytesIO(data)).convert("RGB")
-    width = min(whole.width, round(1.8 * whole.height))
-    part = whole.crop((0, 0, width, round(width / 1.8)))
-    small = part.resize((180, 100), Image.Resampling.LANCZOS).quantize(64)
-    return f'<img alt="" width="90" src="{data_uri(small)}">'
+    part = ImageOps.fit(whole, (180, 100), Image.Resampling.LANCZOS, centering=(0, 0))
+    return f'<img alt="" width="90" src="{data_uri(part.quantize(64))}">'
 
 
 def answered(notebook: dict) -> tuple[int, int]:

@@ -19,14 +19,8 @@ from ..base.errors import CourseError
 from ..data.handed import as_picture
 from ..data.sets import DatasetError
 
-BLUE, ORANGE, GREEN, RED, PINK, SKY = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#d55e00",
-    "#cc79a7",
-    "#56b4e9",
-)
+BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
+RED, PINK, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 PALETTE = (BLUE, RED, GREEN, PINK, ORANGE, SKY, "#000000")
 MARKERS = "os^Dv*P"
 _STYLE = {

@@ -237,13 +237,9 @@ class FreezeExplorer(TrainingWidget):
         images = self._pictures.train if self._pictures else None
         size = input_size(network, images, self._size)
         self._source = copy.deepcopy(network)
-        classes = getattr(network, "classes", ())
-        head = isinstance(network, TransferModel)
-        described = measure.count_stages(network, size)
-        return described | {
-            "classes": len(classes) if head else self._outputs,
-            "speed": measure.measure_speed(network, size),
-        }
+        outputs = len(network.classes) if isinstance(network, TransferModel) else self._outputs
+        speed = measure.measure_speed(network, size)
+        return measure.count_stages(network, size) | {"classes": outputs, "speed": speed}
 
     @traitlets.validate("choice")
     def _check_choice(self, proposal):

@@ -87,8 +87,7 @@ class LookInside(CourseWidget):
         self._images += _offered(shown, offered)
         super().__init__()
         self._publish([None] * len(self._images))
-        for position in range(len(self._images)):
-            self._look(position)
+        self.update()
 
     def add(self, image: Image.Image, name: str = "picture") -> None:
         """Add a picture, and look at it; the oldest that was added goes where there are many."""

@@ -19,8 +19,6 @@ from .assets import CourseWidget
 RUNS_KEPT = 4
 #: Seconds between two updates of the page: with cached activations an epoch takes milliseconds.
 _UPDATE_EVERY = 0.1
-
-
 #: Data sets that need no download.
 AT_HAND = ("pets", "digits")
 
