@@ -1,6 +1,7 @@
 """Strategies: each does what its sentence says, on every network, to the bit."""
 
 import copy
+import warnings
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -194,7 +195,10 @@ def test_probe_then_finetune_trains_the_head_alone_first(lite0, pets):
 def test_stages_that_training_spoilt_get_their_weights_back(lite0, lr, kept):
     data = tl.load_dataset("pets", train_per_class=6, validation_per_class=12, size=64)
     model = tl.apply("last_1", lite0, data.classes)
-    history = quick(model, data, epochs=1, head_epochs=20, lr=lr)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        history = quick(model, data, epochs=1, head_epochs=20, lr=lr)
+    assert ["lower lr" in str(warning.message) for warning in said] == [True] * (not kept)
     alone, both = max(history["validation_accuracy"][:20]), history["validation_accuracy"][20]
     assert (both > alone - 0.2) == kept, "what this test needs"
     assert (history.best_epoch > 20) == kept and (bits(model) != bits(lite0)) == kept
@@ -207,10 +211,10 @@ def test_a_picture_fewer_is_no_harm(lite0):
         row = {"epoch": 1, "validation_accuracy": accuracy}
         return training.History(seed=0, device="cpu", rows=[row], best_epoch=1)
 
-    assert not applying._did_harm(one(0.9), one(0.8), 40)
-    assert applying._did_harm(one(0.9), one(0.6), 40)
-    assert applying._did_harm(one(0.9), one(0.8), 400)
-    assert not applying._did_harm(one(None), one(None), 0)
+    assert not applying._harm(one(0.9), one(0.8), 40)
+    assert "from 0.90 to 0.60" in applying._harm(one(0.9), one(0.6), 40)
+    assert applying._harm(one(0.9), one(0.8), 400)
+    assert not applying._harm(one(None), one(None), 0)
 
 
 def test_an_end_in_the_first_phase_is_the_end(lite0, pets):

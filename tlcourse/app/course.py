@@ -2,7 +2,6 @@
 
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -67,7 +66,10 @@ def _each(jobs, at_once: int):
         return
     left = list(enumerate(jobs))
     running: dict[Future, int] = {}
-    with _share_of_cores(at_once), ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
+    # Kernels compute with so many threads that all of them find a core.
+    share = str(max(1, (os.cpu_count() or 1) // at_once))
+    threads = environment(OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", share))
+    with threads, ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
         while left or running:
             # One is handed over when one is free: what a pool holds in store can't be taken back.
             while left and len(running) < at_once:
@@ -76,14 +78,6 @@ def _each(jobs, at_once: int):
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 yield running.pop(future), future.result()
-
-
-@contextmanager
-def _share_of_cores(at_once: int):
-    """Kernels that start meanwhile compute with so many threads that all of them find a core."""
-    threads = str(max(1, (os.cpu_count() or 1) // at_once))
-    with environment(OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", threads)):
-        yield
 
 
 def summary(runs) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..base.kinds import check_kinds
+from ..base.warn import warn
 from ..data.sets import ImageSplits
 from ..networks import freezing
 from ..networks.backbones import StagedNetwork
@@ -121,7 +122,7 @@ def train(
     the strategy says otherwise; then the stages are trained too, at `lr`, and the head at
     `HEAD_FACTOR` times that. Where that clearly did harm, the stages stay as they were: where the
     best epoch names fewer validation pictures than the new part alone, by more than two standard
-    errors, the model gets the weights from before it.
+    errors, the model gets the weights from before it, and a warning says so.
 
     Parameters
     ----------
@@ -199,7 +200,8 @@ def train(
     if before is None:
         return history
     whole = _joined(before, history)
-    if _did_harm(before, history, len(data.validation)):
+    if harm := _harm(before, history, len(data.validation)):
+        warn(f"train: {harm}, and was undone; try a lower lr than {lr:g}")
         model.load_state_dict(start)
         whole.best_epoch = before.best_epoch
     return whole
@@ -209,12 +211,14 @@ def _cacheable(model: TransferModel, wanted: bool) -> bool:
     return wanted and bool(freezing.frozen_prefix(model))
 
 
-def _did_harm(first: History, second: History, pictures: int) -> bool:
+def _harm(first: History, second: History, pictures: int) -> str:
     if not (pictures and first.best_epoch and second.best_epoch):
-        return False
+        return ""
     was, now = (h["validation_accuracy"][h.best_epoch - 1] for h in (first, second))
     both = (was + now) / 2
-    return was - now > 2 * math.sqrt(2 * both * (1 - both) / pictures)
+    if was - now <= 2 * math.sqrt(2 * both * (1 - both) / pictures):
+        return ""
+    return f"training the stages took the validation accuracy from {was:.2f} to {now:.2f}"
 
 
 def _joined(first: History, second: History) -> History:
