@@ -193,3 +193,46 @@ def test_a_place_that_cannot_be_taken_leaves_all_as_it_was(tmp_path, when):
             (tmp_path / "two").mkdir()
     assert names(tmp_path) == ["one", "two"]
     assert (tmp_path / "one").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        write_whole(tmp_path / "pipe", "for the reader")
+        assert reader.communicate(timeout=20)[0] == b"for the reader"
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_the_permissions_of_a_file_stay(tmp_path):
+    path = tmp_path / "mine"
+    write_whole(path, "before")
+    path.chmod(0o600)
+    write_whole(path, "now")
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o400)
+    if not os.access(path, os.W_OK):  # root may write to all
+        with pytest.raises(WriteError, match="protected"):
+            write_whole(path, "again")
+        assert path.read_text() == "now"
+
+
+def test_an_interrupt_between_two_places_leaves_no_mixture(tmp_path, monkeypatch):
+    names = ("a", "b", "c")
+    for name in names:
+        (tmp_path / name).write_text("before")
+    replace, seen = os.replace, []
+
+    def interrupted(source, target):
+        if source != target:
+            seen.append(target)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), exchanged(tmp_path, names) as staging:
+        for name in names:
+            (staging / name).write_text("now")
+    assert [(tmp_path / name).read_text() for name in names] == ["now"] * 3

@@ -55,3 +55,17 @@ def test_the_home_folder_is_found(pets, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert tl.write_pictures(pets, "~/new") == tmp_path / "new"
+
+
+def test_cut_short_nothing_is_left(pets, tmp_path):
+    calls = []
+
+    def interrupted(image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return np.asarray(image)
+
+    with pytest.raises(KeyboardInterrupt):
+        tl.write_pictures(pets, tmp_path / "half", interrupted)
+    assert list((tmp_path / "half").iterdir()) == []

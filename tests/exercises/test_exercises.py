@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tlcourse import exercises
+from tlcourse.base.errors import CourseError
 from tlcourse.exercises import (
     Exercise,
     NotYet,
@@ -407,6 +408,12 @@ def test_summary_counts_and_exports_a_line(tmp_path):
     summary.save(path, "Bob")
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in lines] == ["learner", "Ann", "Bob"]
+    path.write_text("\n".join(lines), encoding="utf-8")  # as some editors leave it
+    summary.save(path, "Cem")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["learner", "Ann", "Bob", "Cem"]
+    with pytest.raises(CourseError, match="columns of lesson 04"):
+        summarise("04", {"q3": first}).save(path, "Ann")
 
 
 def test_every_lesson_has_a_summary():

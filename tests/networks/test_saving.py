@@ -2,6 +2,7 @@ import copy
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import tlcourse as tl
+from tlcourse.base.errors import TrainingError
 from tlcourse.networks.saving import ModelFileError
 
 CLASSES = ("Tigger", "Möhre", "neither")
@@ -159,3 +161,11 @@ def test_a_file_that_may_not_be_read_is_not_said_to_be_gone(model, tmp_path):
         pytest.skip("this user may read every file")
     with pytest.raises(ModelFileError, match=r"closed\.safetensors may not be read: change"):
         tl.load_model(closed)
+
+
+def test_preprocessing_of_its_own_is_not_lost_in_silence(model, tmp_path):
+    other = copy.deepcopy(model)
+    preprocess = replace(model.spec.preprocess, mean=(0.1, 0.2, 0.3))
+    other.spec = replace(model.spec, preprocess=preprocess)
+    with pytest.raises(TrainingError, match="another"):
+        tl.save_model(other, tmp_path / "model.safetensors")

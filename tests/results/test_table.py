@@ -257,3 +257,12 @@ def test_sizes_and_networks_are_not_compared(table):
     assert len(summarise(mixed, by=("strategy", "size"))) == 3
     with pytest.raises(ResultsError, match="mix backbone"):
         summarise([row(backbone="a"), row(backbone="b")])
+
+
+def test_a_last_row_without_its_newline_is_a_row(table):
+    append_row(table, row(seed=7, when="2026-01-01T00:00:00+00:00"))
+    rows = results.read_rows(table)
+    table.write_bytes(table.read_bytes().removesuffix(b"\n"))
+    assert results.read_rows(table) == rows
+    results.append_row(table, rows[0])
+    assert results.read_rows(table) == [*rows, rows[0]]

@@ -415,3 +415,19 @@ def test_every_family_has_a_member_that_is_tested():
     patterns = [family.partition("<")[0] for family in FAMILIES]
     assert all(any(name.startswith(start) for name in NAMES) for start in patterns)
     assert strategies.STRATEGIES["finetune_all"].trained == ALL
+
+
+def test_what_is_refused_leaves_the_model_as_it_was_built(lite0, pets):
+    model = tl.apply("finetune_all", lite0, pets.classes)
+    with pytest.raises(CourseError, match="patience"):
+        quick(model, pets, patience=0)
+    assert not frozen_stages(model)
+
+
+def test_cut_short_the_stages_are_no_worse_than_their_start():
+    def history(accuracy, interrupted):
+        row = {"epoch": 1, "validation_accuracy": accuracy}
+        return training.History(0, "cpu", rows=[row], best_epoch=1, interrupted=interrupted)
+
+    assert applying._harm(history(0.75, False), history(0.70, True), 20)
+    assert not applying._harm(history(0.75, False), history(0.75, True), 20)

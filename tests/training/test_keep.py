@@ -7,6 +7,7 @@ import torch
 
 import tlcourse as tl
 from tlcourse.base.errors import TrainingError
+from tlcourse.training import keep
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,21 @@ def test_an_interrupt_before_the_first_epoch_ends(model, pets, monkeypatch):
     history = tl.fit(model, pets, epochs=3, device="cpu", progress=False)
     assert history.interrupted and not history.rows
     assert as_it_is(model)[:2] == before[:2] and model.temperature == 1.7
+
+
+def test_an_interrupt_while_the_best_weights_are_copied_keeps_the_old_ones(
+    model, pets, monkeypatch
+):
+    copies, copied = [], keep._copy
+
+    def interrupted(part):
+        copies.append(part)
+        if len(copies) == 3:  # the first is that of before the run
+            raise KeyboardInterrupt
+        return copied(part)
+
+    monkeypatch.setattr(keep, "_copy", interrupted)
+    history = tl.fit(model, pets, epochs=30, lr=1e-3, progress=False)
+    assert history.interrupted
+    now = tl.evaluate(model, pets.validation, progress=False)
+    assert now.loss == pytest.approx(history["validation_loss"][history.best_epoch - 1], rel=1e-4)

@@ -63,7 +63,7 @@ def list_caches(cache_dir: str | Path | None = None) -> list[CacheEntry]:
     root = user_path(cache_dir) if cache_dir is not None else default_directory()
     entries = []
     for path in root.glob("*"):
-        if FOLDER_NAME.fullmatch(path.name) and path.is_dir():
+        if FOLDER_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             with suppress(FileNotFoundError):  # another process removes it meanwhile
                 entries.append(_entry(path))
     return sorted(entries, key=lambda entry: entry.last_used)

@@ -32,21 +32,30 @@ class WriteError(CourseError, OSError):
 def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a file to write bytes to; it takes its place when the block ends without an error.
 
-    Until then what stood there stays. A link is followed.
+    Until then what stood there stays. A link is followed; a pipe or a device is written to.
 
     Raises
     ------
     WriteError
         Naming the file and the reason: a full disk, a folder that may not be written to.
     """
-    path = Path(os.path.realpath(user_path(path)))
+    path = user_path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(path))
     partial = path.with_name(temporary_name(_MARK))
     try:
+        if path.is_file() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is protected against writing")
         # "x": never through a file or link that somebody put there
         with partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if path.is_file():
+            shutil.copymode(path, partial)
         os.replace(partial, path)
     except OSError as error:
         if isinstance(error, CourseError):
@@ -97,11 +106,21 @@ def exchanged(directory: Path, names: tuple[str, ...]) -> Iterator[Path]:
         try:
             if complete or not earlier:
                 _check_places(directory, names)
-                for name in names:
-                    if (staging / name).exists():
-                        os.replace(staging / name, directory / name)
+                _move(staging, directory, names)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move(staging: Path, directory: Path, names: tuple[str, ...]) -> None:
+    """Take all or none: an interrupt waits until the last one is in its place."""
+    interrupt = None
+    while left := [name for name in names if (staging / name).exists()]:
+        try:
+            os.replace(staging / left[0], directory / left[0])
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt:
+        raise interrupt
 
 
 def _check_places(directory: Path, names: tuple[str, ...]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ..base.files import temporary_name
 from ..base.paths import user_path
 from .handed import splits_only
 from .sets import DatasetError, ImageSplits
@@ -54,11 +57,19 @@ def write_pictures(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise DatasetError(f"{folder} is not empty; give write_pictures an empty or a new folder")
-    for part in ("train", "validation", "test"):
-        images = getattr(splits, part)
-        for i, (image, label) in enumerate(images):
-            path = folder / part / images.classes[label] / f"{i:04}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            kept = image if pixels is None else Image.fromarray(pixels(image))
-            kept.save(path)
+    staging = folder / temporary_name(".partial")
+    try:
+        staging.mkdir()
+        for part in ("train", "validation", "test"):
+            images = getattr(splits, part)
+            for i, (image, label) in enumerate(images):
+                path = staging / part / images.classes[label] / f"{i:04}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                kept = image if pixels is None else Image.fromarray(pixels(image))
+                kept.save(path)
+        # Cut short, half a data set would be read as a whole one.
+        for path in staging.iterdir():
+            os.replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
     return folder

@@ -158,6 +158,8 @@ class _ItemSource(PixelSource):
     def pixels(self, row: int) -> np.ndarray:
         return np.asarray(as_picture(self.dataset[int(self.rows[row])][0]))
 
+    _pixels = pixels  # none is kept: what the data set holds may change
+
 
 def as_picture(thing: object, at_least: int | None = None) -> Image.Image:
     """Return one picture as upright RGB: from a path, a PIL picture, or an array or tensor of one.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.errors import CourseError
+
 if TYPE_CHECKING:
     from tlcourse.exercises import Exercise
 
@@ -48,10 +50,17 @@ class Summary:
 
     def save(self, path: str | Path, learner: str) -> None:
         """Add the line of a learner to a CSV file, which begins with the names of the columns."""
-        path = Path(path)
-        new = not path.exists() or path.stat().st_size == 0
+        path, header = Path(path), ",".join(self.columns)
+        before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        if before and before.splitlines()[0] != header:
+            raise CourseError(
+                f"{path} does not have the columns of lesson {self.lesson}; give each a file"
+            )
+        lines = [] if before else [header]
+        if before and not before.endswith("\n"):
+            lines = [""]  # an editor took the end of the last line
         with path.open("a", encoding="utf-8", newline="") as file:
-            file.write((",".join(self.columns) + "\n" if new else "") + self.csv(learner) + "\n")
+            file.write("\n".join([*lines, self.csv(learner), ""]))
 
     def __str__(self) -> str:
         width = max((len(row[1]) for row in self.rows), default=0)

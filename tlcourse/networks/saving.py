@@ -10,13 +10,13 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from ..base.errors import CourseError
+from ..base.errors import CourseError, TrainingError
 from ..base.files import write_whole
 from ..base.paths import user_path
 from .freezing import set_frozen
 from .heads import TransferModel, replace_head
 from .need import need_classes, refuse_nan
-from .zoo import load_backbone
+from .zoo import BACKBONES, load_backbone
 
 
 class ModelFileError(CourseError, ValueError):
@@ -44,12 +44,16 @@ def save_model(
     ModelFileError
         Where there is no such folder.
     TrainingError
-        Where the model is no classifier of yours, or holds NaN.
+        Where the model is no classifier of yours, holds NaN, or has preprocessing of its own.
     WriteError
         Where it cannot be written; a file that was there stays.
     """
     need_classes(model, "save_model")
     refuse_nan(model)
+    known = BACKBONES.get(model.spec.name)
+    if known and known.preprocess != model.spec.preprocess:
+        what = "save_model: this model has preprocessing of its own, which a file can't say"
+        raise TrainingError(f"{what}; build it on {known.name} as it is, or keep its state_dict()")
     path = user_path(path)
     if not path.parent.is_dir():
         raise ModelFileError(

@@ -77,7 +77,9 @@ def read_rows(path: str | Path) -> list[dict]:
 
 def _whole_lines(path: Path, content: bytes) -> str:
     """Return the header and the whole rows, or refuse what is no table and may be of use."""
-    # A row ends with a newline. What follows the last one was cut off while it was written.
+    # A row ends with a newline. What follows the last one was cut off while it was written, unless
+    # it ends as a row does: some editors take the last newline away.
+    content += b"\n" * _is_row(content)
     whole, newline, torn = content.rpartition(b"\n")
     if not newline and _HEADER.encode().startswith(torn):
         return ""
@@ -93,6 +95,11 @@ def _whole_lines(path: Path, content: bytes) -> str:
         columns = first[:200].replace(",", ", ")
         raise ResultsError(f"{path} has the columns {columns}, not {', '.join(COLUMNS)}; {other}")
     return text
+
+
+def _is_row(content: bytes) -> bool:
+    last = content[content.rfind(b"\n") + 1 :]
+    return last.count(b",") == len(COLUMNS) - 1 and last.endswith(b"+00:00")
 
 
 def _typed(fields: Sequence[str], path: Path, line: int) -> dict:
@@ -136,9 +143,11 @@ def _drop_torn_line(path: Path, file) -> None:
     file.seek(0)
     content = file.read()
     _whole_lines(path, content)  # refuses a file of another kind, which must not be cut
-    end = content.rfind(b"\n") + 1
-    file.truncate(end)
-    file.seek(end)
+    if _is_row(content):
+        file.write(b"\n")
+    else:
+        file.truncate(content.rfind(b"\n") + 1)
+    file.seek(0, os.SEEK_END)
 
 
 def load_results(path: str | Path | None = None, **wanted) -> list[dict]:

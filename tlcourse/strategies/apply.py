@@ -173,9 +173,11 @@ def train(
         if head_epochs is None:
             head_epochs = enough_epochs(len(data.train), batch_size, **HEAD_STEPS)
         plain = options | {"augment": None}
-        before = fit(model, data, epochs=head_epochs, cache=_cacheable(model, cached), **plain)
-        if not strategy.gradual:
-            _thaw(model)
+        try:
+            before = fit(model, data, epochs=head_epochs, cache=_cacheable(model, cached), **plain)
+        finally:  # also where it is refused: the model stays the one that `apply` built
+            if not strategy.gradual:
+                _thaw(model)
         if before.interrupted:
             return before
         start = {name: value.clone() for name, value in model.state_dict().items()}
@@ -203,7 +205,7 @@ def train(
     if harm := _harm(before, history, len(data.validation)):
         warn(f"train: {harm}, and was undone; try a lower lr than {lr:g}")
         model.load_state_dict(start)
-        whole.best_epoch = before.best_epoch
+        whole.best_epoch, whole.undone = before.best_epoch, harm
     return whole
 
 
@@ -216,9 +218,10 @@ def _harm(first: History, second: History, pictures: int) -> str:
         return ""
     was, now = (h["validation_accuracy"][h.best_epoch - 1] for h in (first, second))
     both = (was + now) / 2
-    if was - now <= 2 * math.sqrt(2 * both * (1 - both) / pictures):
-        return ""
-    return f"training the stages took the validation accuracy from {was:.2f} to {now:.2f}"
+    # Cut short, the stages had no time to get better: then any loss counts.
+    chance = 0 if second.interrupted else 2 * math.sqrt(2 * both * (1 - both) / pictures)
+    harm = f"training the stages took the validation accuracy from {was:.2f} to {now:.2f}"
+    return harm if was - now > chance else ""
 
 
 def _joined(first: History, second: History) -> History:

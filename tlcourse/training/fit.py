@@ -56,6 +56,8 @@ class History:
         All of it, the first reading of pictures included.
     seed, device
         What the run was started with.
+    undone : str
+        What `tlcourse.train` took back because it did harm; empty for nothing.
     """
 
     seed: int
@@ -65,6 +67,7 @@ class History:
     interrupted: bool = False
     cached_through: str | None = None
     seconds: float = 0.0
+    undone: str = ""
 
     def __getitem__(self, column: str) -> list:
         return [row[column] for row in self.rows]

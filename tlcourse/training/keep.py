@@ -38,8 +38,8 @@ class Best:
         """Keep the weights where this epoch, a row of the history, was the best so far."""
         score = _score(row)
         if self._score is None or score > self._score:
-            self.epoch, self._score = row["epoch"], score
-            self._state = _copy(self.part)
+            state = _copy(self.part)  # Ctrl-C may come meanwhile: then the old ones stay
+            self._state, self._score, self.epoch = state, score, row["epoch"]
 
     def restore(self) -> int:
         """Put the weights back, and return their epoch (0: before the run)."""
@@ -53,7 +53,7 @@ class Best:
         """Put the weights back, or those from before the run where these were better."""
         if self._score and self.judge is not None:
             self._model.load_state_dict(self._before)
-            with suppress(Exception):  # what ended the run may stand in the way here too
+            with suppress(Exception, KeyboardInterrupt):  # what ended the run may come again
                 if _score({"epoch": 0, **self.judge()}) >= self._score:
                     self.epoch = 0
         self.restore()
