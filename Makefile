@@ -86,7 +86,7 @@ serve-book:
 	$(BIN)/tlcourse site build/book/_build/html
 
 wall: $(VENV)/.lab$(CPU_STAMP)
-	$(BIN)/tlcourse wall build
+	$(BIN)/tlcourse wall build --force
 
 bench: $(VENV)/.bench$(CPU_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

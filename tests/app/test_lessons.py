@@ -226,6 +226,42 @@ def test_a_lesson_that_fails_is_not_stored(folder, needs_papermill):
     assert lesson.path.read_bytes() == before
 
 
+def test_a_lesson_that_was_edited_while_it_ran_is_not_stored_over(folder, needs_papermill):
+    edit = "with open('00_edited.ipynb', 'a') as file:\n    file.write('\\n')\nprint(1)"
+    lesson = write(folder, "00_edited", edit)
+    before = lesson.path.read_bytes()
+    error = run_lesson(lesson, store=True, progress=False).error
+    assert "00_edited.ipynb was changed while it ran" in error and "run it again" in error
+    assert lesson.path.read_bytes() == before + b"\n"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_run_that_stops_half_way_leaves_the_executed_lesson_of_before(
+    folder, tmp_path, needs_papermill, monkeypatch, error
+):
+    def half_way(source, executed, **options):
+        with open(executed, "w") as file:
+            file.write('{"cells": [')
+        raise error
+
+    monkeypatch.setattr("papermill.execute_notebook", half_way)
+    out = tmp_path / "out" / "00_start.ipynb"
+    out.parent.mkdir()
+    out.write_text("of before")
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        run_lesson(write(folder, "00_start"), out, progress=False)
+    assert out.read_text() == "of before"
+    assert [path.name for path in out.parent.iterdir()] == ["00_start.ipynb"]
+
+
+def test_a_lesson_that_fails_is_delivered_up_to_the_error(folder, tmp_path, needs_papermill):
+    out = tmp_path / "00_bad.ipynb"
+    out.write_text("of before")
+    run_lesson(write(folder, "00_bad", "print('so far')", "1 / 0"), out, progress=False)
+    assert "so far\n" in texts(out)
+    assert json.loads(out.read_text())["metadata"]["papermill"]["output_path"] == str(out)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -60,3 +60,35 @@ def test_a_page_takes_no_pictures_place(folder, tmp_path):
     with pytest.raises(DatasetError, match="ends in .html"):
         look_at_folder(folder, picture, size=64, device="cpu", progress=False)
     assert picture.read_bytes() == before
+
+
+@pytest.fixture
+def without_looking(monkeypatch):
+    """What is refused is refused before pictures are read."""
+    monkeypatch.setattr("tlcourse.app.look_page.load_dataset", None)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_page_takes_no_other_pages_place(folder, tmp_path, without_looking, link):
+    page = tmp_path / "index.html"
+    if link:
+        page.symlink_to(tmp_path / "elsewhere.html")
+    else:
+        page.write_text("<h1>made by hand</h1>")
+    with pytest.raises(DatasetError, match="no page of tlcourse look; nothing was done"):
+        look_at_folder(folder, page)
+    assert link or page.read_text() == "<h1>made by hand</h1>"
+    assert not (tmp_path / "elsewhere.html").exists()
+
+
+def test_the_page_is_not_the_table_as_well(folder, tmp_path, without_looking):
+    page, same = tmp_path / "look.html", tmp_path / "." / "look.html"
+    with pytest.raises(DatasetError, match="both the page and the table"):
+        look_at_folder(folder, page, decisions=same)
+    assert not page.exists()
+
+
+def test_a_page_of_before_is_replaced(folder, tmp_path):
+    words = ["look", str(folder), "--page", str(tmp_path / "l.html"), "--size", "64"]
+    for _ in range(2):
+        assert main([*words, "--device", "cpu"]) == 0

@@ -17,6 +17,7 @@ from tlcourse.app import choose, train_folder as module
 from tlcourse.app.report import how_sure
 from tlcourse.app.train_folder import FILES, OutputError, TimeError, train_folder
 from tlcourse.base import process
+from tlcourse.base.files import WriteError, sha256_of
 from tlcourse.data.layout import scan
 from tlcourse.data.sets import DatasetError
 from tlcourse.networks.preprocess import Preprocess
@@ -56,6 +57,7 @@ def test_all_results_are_there_and_agree(done):
     result = json.loads((done.directory / "result.json").read_text(encoding="utf-8"))
     assert result["accuracy"] == done.evaluation.accuracy
     assert result["pictures"] == 12
+    assert result["model_sha256"] == sha256_of(done.directory / "model.safetensors")
     model = tl.load_model(done.directory / "model.safetensors")
     again = tl.evaluate(model, done.splits.test, device="cpu", progress=False)
     assert np.allclose(again.probabilities, done.evaluation.probabilities, atol=1e-4)
@@ -153,6 +155,14 @@ def test_a_file_in_the_way(photos, tmp_path, monkeypatch):
         quick(photos, tmp_path / "out" / "below" / "it")
     with pytest.raises(OutputError, match="not a folder"):
         quick(tmp_path / "nowhere", tmp_path / "new")
+
+
+def test_a_folder_in_a_files_place_is_named_before_pictures_are_read(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "scan", None)
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(WriteError, match=r"report.html could not be written \(a folder has that"):
+        quick(photos, tmp_path, force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="a file system that takes no folder")

@@ -6,6 +6,7 @@ A sub-command is a function that takes the parsed arguments and returns the exit
 """
 
 import argparse
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -290,18 +291,25 @@ def advise(chosen: argparse.Namespace) -> int:
 
 def _wall_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path("build"), help="default: %(default)s"
+        "folder", nargs="?", type=user_path, default=Path("build"), help="default: %(default)s"
     )
+    parser.add_argument("--force", action="store_true", help="replace pages that are in the folder")
 
 
 @command("wall", "draw a poster, and a page of the four cases, for the wall", _wall_arguments)
 def wall(chosen: argparse.Namespace) -> None:
+    from ..base.files import write_whole
     from ..plots import poster, wall_page
 
+    kinds = {"poster": "pdf svg", "four_cases": "pdf png"}
+    places = {n: [chosen.folder / f"{n}.{kind}" for kind in kinds[n].split()] for n in kinds}
+    if not chosen.force:
+        refuse_existing(str(chosen.folder), sum(places.values(), []))
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    pages = {"poster": (poster(), "pdf svg"), "four_cases": (wall_page(), "pdf png")}
-    for name, (figure, kinds) in pages.items():
-        for kind in kinds.split():
-            path = chosen.folder / f"{name}.{kind}"
-            figure.savefig(path, dpi=150)
+    for name, draw in (("poster", poster), ("four_cases", wall_page)):
+        figure = draw()
+        for path in places[name]:
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=path.suffix[1:], dpi=150)
+            write_whole(path, drawn.getvalue())
             print(f"wrote {path}")

@@ -17,7 +17,7 @@ import timm
 import torch
 
 from .. import __version__
-from ..base.files import write_whole
+from ..base.files import sha256_of, write_whole
 from ..base.paths import shown
 from ..networks.heads import TransferModel
 from ..training.calibrate import thresholds
@@ -260,9 +260,10 @@ def command(folder: Path, **options) -> str:
     return shlex.join(words)
 
 
-def save_result(path: Path, run: Reported) -> None:
-    """Write what a run reached as JSON."""
+def save_result(path: Path, run: Reported, model: Path) -> None:
+    """Write what a run reached as JSON, and of which model's file it is true."""
     result = {
+        "model_sha256": sha256_of(model),
         "accuracy": run.evaluation.accuracy,
         "interval_95": list(run.evaluation.interval),
         "pictures": len(run.evaluation.labels),

@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import CourseError
-from ..base.files import write_whole
+from ..base.files import sha256_of, write_whole
 from ..base.lesson import PROFILES
 from ..base.paths import BESIDE
 from ..data.entries import DATASETS
@@ -127,10 +128,12 @@ def run_lesson(
     ----------
     lesson : Lesson
     output : pathlib.Path, optional
-        The executed notebook to write, up to the first error where there is one.
+        The executed notebook to write, up to the first error where there is one. It is written
+        at the end, whole; an interrupted run leaves what is there.
     store : bool
         Replace the lesson by its executed self, widgets' state included. Only a run without error
-        is stored, and only one with the lesson's own parameters.
+        is stored, and only one with the lesson's own parameters. A lesson that was changed
+        meanwhile stays as it is, and that is the run's error.
     timeout : float, optional
         Seconds that one cell may take.
     progress : bool
@@ -169,27 +172,37 @@ def run_lesson(
         output.parent.mkdir(parents=True, exist_ok=True)
 
     started = time.perf_counter()
-    why = ""
-    try:
-        with _without_bars():
-            notebook = papermill.execute_notebook(
-                str(lesson.path),
-                None if output is None else str(output.resolve()),
-                parameters=parameters,
-                kernel_name="python3",
-                # A lesson finds its files as it does in JupyterLab: from its own folder.
-                cwd=str(lesson.path.parent),
-                progress_bar={"desc": lesson.name, "leave": False} if progress else False,
-                execution_timeout=timeout,
-            )
-        if store:
-            _store(notebook, lesson.path)
-    except papermill.PapermillExecutionError as failure:
-        why = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
-    except CellTimeoutError:
-        why = f"a cell took longer than {timeout:g} s"
-    except DeadKernelError:
-        why = "the kernel died; was there enough memory?"
+    why, before = "", sha256_of(lesson.path)
+    with tempfile.TemporaryDirectory() as folder:
+        # papermill writes after every cell, in place: not where an executed lesson may stand.
+        executed = Path(folder, lesson.path.name)
+        try:
+            with _without_bars():
+                notebook = papermill.execute_notebook(
+                    str(lesson.path),
+                    None if output is None else str(executed),
+                    parameters=parameters,
+                    kernel_name="python3",
+                    # A lesson finds its files as it does in JupyterLab: from its own folder.
+                    cwd=str(lesson.path.parent),
+                    progress_bar={"desc": lesson.name, "leave": False} if progress else False,
+                    execution_timeout=timeout,
+                )
+            if store and sha256_of(lesson.path) != before:
+                why = (
+                    f"{lesson.path} was changed while it ran and was left as it is, without the "
+                    "outputs; run it again to store them"
+                )
+            elif store:
+                _store(notebook, lesson.path)
+        except papermill.PapermillExecutionError as failure:
+            why = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+        except CellTimeoutError:
+            why = f"a cell took longer than {timeout:g} s"
+        except DeadKernelError:
+            why = "the kernel died; was there enough memory?"
+        if output is not None and executed.exists():
+            _deliver(executed, output)
     return LessonRun(lesson, time.perf_counter() - started, " ".join(why.split()))
 
 
@@ -224,6 +237,15 @@ def environment(**variables: str):
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _deliver(executed: Path, output: Path) -> None:
+    """Write an executed notebook where it was asked for, whole."""
+    import nbformat
+
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.papermill["output_path"] = str(output.resolve())
+    write_whole(output, nbformat.writes(notebook))
 
 
 def _store(notebook, path: Path) -> None:

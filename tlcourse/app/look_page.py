@@ -8,6 +8,7 @@ import hashlib
 import html
 import io
 import json
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -22,6 +23,9 @@ from .report import figure, page
 
 MOST = 60
 """Thumbnails in a section: more make the page heavy, and nobody looks at them."""
+
+_MARK = '<div id="decisions" hidden>'
+"""By this a page of this module is known, also one of an earlier version."""
 
 
 def look_at_folder(
@@ -42,7 +46,7 @@ def look_at_folder(
     folder, labels, split_folders
         As for `load_folder`; the pictures of all its splits are looked at.
     path
-        Of the page; an existing one is replaced.
+        Of the page; an earlier one of this function is replaced, and no other file.
     decisions
         Of the table, which ``load_folder(labels=…)`` applies. It is for people to correct: an
         existing one is not replaced.
@@ -50,10 +54,20 @@ def look_at_folder(
     Raises
     ------
     CourseError
-        Where the folder cannot be used, or a table stands in the way.
+        Where the folder cannot be used, or a table or another file stands in the way.
     """
     if path.suffix.lower() not in (".html", ".htm"):  # a picture, or a table of labels, stays
         raise DatasetError(f"{path} is no name of a page; give one that ends in .html")
+    if os.path.lexists(path) and not _is_own(path):
+        raise DatasetError(
+            f"{path} is there already, and no page of tlcourse look; nothing was done. Give "
+            "another name with --page, or remove it"
+        )
+    if decisions is not None and decisions.resolve() == path.resolve():
+        raise DatasetError(
+            f"{path} cannot be both the page and the table of decisions; give the table a name "
+            "of its own, such as decisions.csv"
+        )
     if decisions is not None and decisions.exists():
         raise DatasetError(
             f"{decisions} is there already, and may hold decisions; give another name, or pass it "
@@ -71,6 +85,11 @@ def look_at_folder(
     if decisions is not None:
         write_whole(decisions, decisions_table(found))
     return found
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is a page that `look_at_folder` wrote."""
+    return path.is_file() and _MARK.encode() in path.read_bytes()
 
 
 def decisions_table(found: Findings) -> str:
@@ -91,7 +110,7 @@ def _page(data, found: Findings) -> str:
     body = (
         f"{_STYLE}{_body(data, found)}"
         f'<script type="application/json" id="about">{about}</script>'
-        '<div id="decisions" hidden><span role="status"></span>'
+        f'{_MARK}<span role="status"></span>'
         "<button type='button'>Save the decisions</button>"
         "<span>Then: <code>tlcourse train FOLDER --labels FILE</code></span></div>"
         f"<script>{script}</script>"

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from ..base.files import sha256_of
 from ..base.paths import user_path
 from .arguments import add_not_sure, whole
 from .commands import command
@@ -80,17 +82,24 @@ def export(chosen: argparse.Namespace) -> int:
     from .predict_pictures import find_model
 
     model = find_model(chosen.model)
-    home = chosen.model if chosen.model.is_dir() else chosen.model.parent
-    folder = chosen.output or home / "export"
-    export(model, folder, card=_measured(home / "result.json"), force=chosen.force)
+    file = chosen.model / "model.safetensors" if chosen.model.is_dir() else chosen.model
+    folder = chosen.output or file.parent / "export"
+    export(model, folder, card=_measured(file, model.classes), force=chosen.force)
     print(f"{' and '.join(FILES)} are in {folder}. Open {folder / 'index.html'} in a browser.")
     return 0
 
 
-def _measured(path: Path) -> dict[str, str]:
-    """What `tlcourse train` found out about the model, for its card."""
+def _measured(model: Path, classes: Sequence[str]) -> dict[str, str]:
+    """What `tlcourse train` found out about the model, for its card.
+
+    Nothing where what lies beside it is of another model, as where one was copied there.
+    """
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(model.with_name("result.json").read_text(encoding="utf-8"))
+        if result["classes"] != list(classes):
+            return {}
+        if result.get("model_sha256") not in (None, sha256_of(model)):  # None: of an older version
+            return {}
         low, high = result["interval_95"]
         said = f"{result['accuracy']:.1%} on {result['pictures']} pictures that it had not seen "
         return {"accuracy": said + f"(95 % interval {low:.1%} to {high:.1%})"}

@@ -1,6 +1,5 @@
 """From a folder of photographs to a classifier, a history and a report: ``tlcourse train``."""
 
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,7 +10,7 @@ import torch
 
 from .. import __version__
 from ..base.errors import CourseError
-from ..base.files import exchanged, sweep, write_whole
+from ..base.files import WriteError, exchanged, sweep, write_whole
 from ..base.paths import shown, user_path
 from ..base.process import TimeUp, time_limit
 from ..data.folders import BadFilesWarning, divide_records
@@ -212,7 +211,7 @@ def train_folder(
                 )
                 parts = {name: getattr(splits, name) for name in ("train", "validation", "test")}
                 write_whole(staging / "README.md", card(model, form, run, parts))
-                save_result(staging / "result.json", run)
+                save_result(staging / "result.json", run, staging / "model.safetensors")
                 write_report(staging / "report.html", run)
             ended = history.interrupted and not time_left.is_up
             return TrainedFolder(out, model, splits, history, evaluation, notes, ended)
@@ -285,8 +284,10 @@ def _check_out(out: Path, folder: Path, force: bool) -> None:
     new = [path for path in (out.absolute(), *out.absolute().parents) if not path.exists()]
     try:  # for certain: what `os.access` says counts for nothing in /proc, or on a network drive
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
+        with exchanged(out, FILES):  # not after training: a folder, say, that has a file's name
             pass
+    except WriteError:
+        raise
     except OSError as error:
         raise OutputError(
             f"{out} cannot be made or written to ({error.strerror}); give another place with --out"
