@@ -303,3 +303,34 @@ def test_the_command_ends_with_1_when_a_lesson_fails(
     assert "1 of 2 lessons passed" in capsys.readouterr().out
     assert main(["run", "9", "--output", out]) == 2
     assert "no lesson '9'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="ends a process by its signal")
+def test_a_process_that_is_ended_is_a_failure_not_a_crash(folder, needs_papermill):
+    # The process that runs the kernel, as the system ends one where memory is short.
+    source = "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)"
+    course = [write(folder, f"0{i}_greedy", source) for i in range(3)]
+    runs = run_course(course, progress=False, at_once=2)
+    assert runs and all("was there enough memory" in run.error for run in runs)
+
+
+def test_what_only_looks_like_a_number_is_no_lesson(folder):
+    write(folder, "00_start")
+    for odd in ("²", "9" * 5000):
+        with pytest.raises(CourseError, match="no lesson"):
+            find_lessons([odd], folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere all names are Unicode")
+def test_a_folder_that_no_notebook_can_name_is_refused(folder, tmp_path, needs_papermill):
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/d\xff")
+    os.mkdir(odd)
+    with pytest.raises(CourseError, match="UTF-8"):
+        run_lesson(write(folder, "00_start"), progress=False, dataset=odd)
+
+
+@pytest.mark.parametrize("time", ["nan", "inf", "-1", "0"])
+def test_no_time_is_refused(time, capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "--timeout", time])
+    assert "no time" in capsys.readouterr().err

@@ -14,3 +14,7 @@ def test_a_claim_that_does_not_hold_turns_red(capsys):
 def test_a_run_that_is_too_small_only_reports(capsys):
     assert tl.claim("2 < 1", 2 < 1, strict=False) is False
     assert "Does not hold in this run" in capsys.readouterr().out
+
+
+def test_no_number_bears_nothing_out():
+    assert not tl.claim("it gains", float("nan"), strict=False)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tlcourse.base.process import TimeUp, check_time, threads_for, time_limit
+from tlcourse.base.errors import TrainingError
+from tlcourse.base.process import TimeUp, check_time, pick_device, threads_for, time_limit
 
 
 def test_a_small_batch_gets_one_thread_and_the_old_number_comes_back():
@@ -29,3 +30,9 @@ def test_time_is_up_inside_a_limit_and_a_longer_one_within_it_does_not_extend_it
         with time_limit(-1), pytest.raises(TimeUp):
             check_time()
         check_time()
+
+
+@pytest.mark.parametrize("device", ["meta", "hpu", "no such"])
+def test_a_device_that_holds_no_numbers_or_is_not_there_is_refused(device):
+    with pytest.raises(TrainingError, match="cannot be used here"):
+        pick_device(device)

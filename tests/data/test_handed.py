@@ -156,3 +156,34 @@ def test_what_to_give_instead(folder):
     for thing in (data, loader):
         with pytest.raises(DatasetError, match="predict takes pictures"):
             list(each_picture(thing))
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 40, 3), (40, 0)])
+def test_a_picture_without_pixels_is_none(shape):
+    for dtype in (np.uint8, np.float32):
+        with pytest.raises(DatasetError, match="shape"):
+            as_picture(np.zeros(shape, dtype))
+
+
+def test_a_picture_that_is_cut_short_is_said_so(tmp_path):
+    path = tmp_path / "cut.jpg"
+    Image.effect_noise((200, 200), 60).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DatasetError, match="truncated"):
+        as_picture(Image.open(path))
+
+
+def test_names_that_no_file_can_have_are_problems_of_one_picture():
+    for name in ("a\0b.jpg", "a" * 5000 + ".jpg"):
+        with pytest.raises(PhotoError, match="cannot be read"):
+            as_picture(name)
+
+
+def test_a_data_set_that_changes_is_read_anew():
+    pictures = torch.zeros(6, 3, 8, 8)
+    data = TensorDataset(pictures, torch.tensor([0, 1] * 3))
+    data.classes = ["a", "b"]
+    images = from_torch(data)
+    before = images.digest(0)
+    pictures[:] = 1
+    assert images.digest(0) != before

@@ -167,5 +167,5 @@ def test_preprocessing_of_its_own_is_not_lost_in_silence(model, tmp_path):
     other = copy.deepcopy(model)
     preprocess = replace(model.spec.preprocess, mean=(0.1, 0.2, 0.3))
     other.spec = replace(model.spec, preprocess=preprocess)
-    with pytest.raises(TrainingError, match="another"):
+    with pytest.raises(TrainingError, match="preprocessing of its own"):
         tl.save_model(other, tmp_path / "model.safetensors")

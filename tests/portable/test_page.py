@@ -79,7 +79,7 @@ def test_the_command_writes_both_files_and_replaces_none(
 ):
     model = built("linear_probe", backbone)
     tl.save_model(model, tmp_path / "model.safetensors")
-    result = {"accuracy": 0.9, "interval_95": [0.7, 0.97], "pictures": 20}
+    result = {"classes": list(CLASSES), "accuracy": 0.9, "interval_95": [0.7, 0.97], "pictures": 20}
     (tmp_path / "result.json").write_text(json.dumps(result))
     assert main(["export", str(tmp_path)]) == 0
     folder = tmp_path / "export"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tlcourse.results import table as results
@@ -219,7 +220,8 @@ def test_a_verdict_needs_every_seed_and_three_of_them(accuracies, said):
 
 
 def test_a_table_ranks_by_accuracy_and_compares_with_the_recipe(table):
-    append_row(table, row(strategy="last_2", seed=9, test_accuracy=0.6, trained_parameters=1234567))
+    pets = {"dataset": "pets", "train_per_class": 10, "trained_parameters": 1234567}
+    append_row(table, row(strategy="last_2", seed=9, test_accuracy=0.6, **pets))
     text = results_table(
         load_results(table),
         {"scratch": "from scratch", "x": "x", "last_2": "two", "kept_frozen": "probe"},
@@ -266,3 +268,25 @@ def test_a_last_row_without_its_newline_is_a_row(table):
     assert results.read_rows(table) == rows
     results.append_row(table, rows[0])
     assert results.read_rows(table) == [*rows, rows[0]]
+
+
+def test_numbers_of_numpy_are_numbers(table):
+    ten = load_results(table, train_per_class=10)
+    assert load_results(table, train_per_class=np.int64(10)) == ten
+    with pytest.raises(ResultsError, match="size=None"):
+        load_results(table, size=None)
+
+
+@pytest.mark.parametrize("column", ["dataset", "train_per_class"])
+def test_seeds_of_other_pictures_are_no_pairs(column):
+    other = {"dataset": "digits", "train_per_class": 50}[column]
+    rows = [row(), row(strategy="scratch"), row(**{column: other})]
+    with pytest.raises(ResultsError, match=f"mix {column}.*other pictures"):
+        paired(rows, "linear_probe", "scratch")
+
+
+def test_what_csv_cannot_read_is_said_with_its_line(table):
+    head, _, rest = table.read_bytes().partition(b"\n")
+    table.write_bytes(head + b"\n" + rest.replace(b",", b"\r,", 1))
+    with pytest.raises(ResultsError, match="line"):
+        results.read_rows(table)

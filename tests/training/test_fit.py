@@ -253,6 +253,7 @@ def test_a_loss_that_is_no_number_is_an_error(model, pets):
         ({"cache": True, "augment": Augment()}, "cannot go together.*views=4"),
         ({"augment": True}, r"augment=True: give tl.Augment\(\)"),
         ({"unfreeze_at": {9: "stage8"}}, "epochs 1 to 3"),
+        ({"batch_norm": "still"}, "frozen.*adapt"),
         ({"unfreeze_at": {2: "stage12"}}, "no stage 'stage12'"),
         ({"stage_lrs": {"stage12": 0.1}}, "the stages are stem"),
         ({"device": "abacus"}, 'choose "auto" or "cpu"'),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..base.errors import CourseError
 from ..base.paths import user_path
-from .arguments import add_group_by, add_layout, refuse_existing, seed_number, whole
+from .arguments import add_group_by, add_layout, duration, refuse_existing, seed_number, whole
 
 INTERRUPTED = 130
 COMMANDS: list[tuple[str, str, Callable | None, Callable]] = []
@@ -80,7 +80,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--dataset", help="a data set's name or a folder of photographs")
     parser.add_argument("--seed", type=seed_number)
-    parser.add_argument("--timeout", type=float, help="seconds that one cell may take")
+    parser.add_argument("--timeout", type=duration, help="what one cell may take, as 90s or 5m")
     parser.add_argument(
         "--at-once",
         type=int,

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from ..base.errors import CourseError
-from .lessons import environment, run_lesson
+from .lessons import LessonRun, environment, run_lesson
 
 
 def run_course(
@@ -77,7 +78,13 @@ def _each(jobs, at_once: int):
                 running[pool.submit(job)] = number
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
-                yield running.pop(future), future.result()
+                number = running.pop(future)
+                try:
+                    run = future.result()
+                except BrokenProcessPool:  # all that run at this time end with it
+                    why = "a process was ended; was there enough memory for so many at once?"
+                    run, left = LessonRun(jobs[number].args[0], 0.0, why), []
+                yield number, run
 
 
 def summary(runs) -> str:

@@ -163,7 +163,15 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
             data = json.loads(message)
             buffers = [base64.b64decode(item, validate=True) for item in data.pop("buffers", [])]
             self.visit.widget.comm.handle_msg({"content": {"data": data}, "buffers": buffers})
-        except (ValueError, TypeError, KeyError, AttributeError, TraitError, CourseError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            TraitError,
+            CourseError,
+        ) as error:
             self.visit.widget.message = f"That was not understood: {error}"
 
     def on_close(self) -> None:

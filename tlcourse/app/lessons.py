@@ -12,7 +12,7 @@ from pathlib import Path
 from ..base.errors import CourseError
 from ..base.files import sha256_of, write_whole
 from ..base.lesson import PROFILES
-from ..base.paths import BESIDE
+from ..base.paths import BESIDE, shown
 from ..data.entries import DATASETS
 
 #: What each lesson's first code cell, tagged ``parameters``, defines.
@@ -104,7 +104,7 @@ def find_lessons(wanted=(), folder: Path | None = None) -> list[Lesson]:
     found = []
     for want in wanted:
         key = str(want).removesuffix(".ipynb")
-        key = f"{int(key):02d}" if key.isdigit() else key
+        key = key.zfill(2)
         match = [lesson for lesson in lessons if key in (lesson.number, lesson.name)]
         if not match:
             have = ", ".join(lesson.name for lesson in lessons) or "none yet"
@@ -216,6 +216,8 @@ def _named_or_absolute(dataset) -> str:
             f"dataset={str(dataset)!r}: {folder} is not a folder, nor is that the name of a data "
             f"set ({', '.join(DATASETS)}); correct it"
         )
+    if shown(folder) != str(folder):
+        raise CourseError(f"dataset: a notebook holds UTF-8 only; rename {shown(folder)}")
     return str(folder)
 
 

@@ -75,7 +75,7 @@ class Guard(tornado.web.RequestHandler):
             self.set_cookie(
                 self.settings["cookie"], token, httponly=True, samesite="Strict", path="/"
             )
-            self.redirect(self.request.path)
+            self.redirect("/" + self.request.path.lstrip("/"))  # "//host/" would lead elsewhere
             return
         bearer = headers.get("Authorization", "").removeprefix("Bearer ")
         cookie = self.get_cookie(self.settings["cookie"]) or ""
@@ -93,6 +93,11 @@ def _same(given: str, token: str) -> bool:
 
 class Files(Guard, tornado.web.StaticFileHandler):
     """Files of a folder; `index.html` stands for the folder."""
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        if "\0" in absolute_path:  # no file has such a name
+            raise tornado.web.HTTPError(404)
+        return super().validate_absolute_path(root, absolute_path)
 
 
 class Text(Guard):

@@ -32,7 +32,7 @@ def claim(statement: str, holds: object, *, strict: bool = True) -> bool:
     ClaimFailedError
         Where it does not hold and `strict` is true.
     """
-    holds = bool(holds)
+    holds = bool(holds) and bool(holds == holds)  # NaN bears nothing out
     if not holds and strict:
         raise ClaimFailedError(f"does not hold here: {statement}")
     print(f"{'Holds' if holds else 'Does not hold in this run'}: {statement}")

@@ -112,8 +112,8 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         picked = torch.device(device)
-        torch.empty(1, device=picked)
-    except (RuntimeError, AssertionError, TypeError) as error:  # Assertion…: built without CUDA
+        torch.zeros(1, device=picked).cpu()  # "meta" holds no numbers: what moves there is lost
+    except (RuntimeError, AssertionError, TypeError, ImportError) as error:  # built without CUDA
         raise TrainingError(
             f'device {str(device)!r} cannot be used here; choose "auto" or "cpu" ({error})'
         ) from error

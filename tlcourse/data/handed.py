@@ -170,7 +170,10 @@ def as_picture(thing: object, at_least: int | None = None) -> Image.Image:
         Where it is none; a `PhotoError`, where its file cannot be read.
     """
     if isinstance(thing, Image.Image):
-        return upright_rgb(thing)
+        try:
+            return upright_rgb(thing)
+        except Exception as error:  # Pillow reads some files only now, and raises many kinds
+            raise DatasetError(f"a picture cannot be read: {error}") from error
     if isinstance(thing, str | os.PathLike):
         return read_photo(thing, at_least=at_least)
     if not hasattr(thing, "ndim"):
@@ -180,7 +183,7 @@ def as_picture(thing: object, at_least: int | None = None) -> Image.Image:
         pixels = np.moveaxis(pixels, 0, -1)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or not pixels.size:
         raise DatasetError(f"a picture has the shape (H, W) or (H, W, 3), not {pixels.shape}")
     if pixels.dtype == np.uint8:
         return Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")

@@ -78,7 +78,7 @@ def read_bytes(path: str | os.PathLike) -> bytes:
             problem = Problem(path, "is not a file but a folder, a pipe or a device", "give a file")
             raise PhotoError(problem)
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         raise PhotoError(unreadable(path, error)) from error
 
 
@@ -229,16 +229,17 @@ def _upright_rgb(image: Image.Image) -> tuple[Image.Image, Range | None]:
     return result, used
 
 
-def unreadable(path: Path, error: OSError) -> Problem:
+def unreadable(path: Path, error: OSError | ValueError) -> Problem:
     """Return the problem of a file or folder that the system does not open."""
     if isinstance(error, PermissionError):  # first: in a closed folder not even a link can be told
         return Problem(path, "may not be read by this user", "change its permissions")
-    if isinstance(error, FileNotFoundError) and not path.is_symlink():
+    if isinstance(error, FileNotFoundError) and not os.path.islink(path):
         return Problem(path, "is not there", "check its name")
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path):
         target = shown(os.readlink(path))
         return Problem(path, f"is a link to {target}, which is not there", "restore the target")
-    return Problem(path, f"cannot be read ({error.strerror or error})", "check the disk or copy it")
+    why = getattr(error, "strerror", None) or error
+    return Problem(path, f"cannot be read ({why})", "check its name and the disk, or copy it")
 
 
 def _damaged(data: bytes, path: Path, error: Exception | str) -> Problem:

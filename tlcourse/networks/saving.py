@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from ..base.errors import CourseError, TrainingError
 from ..base.files import write_whole
-from ..base.paths import user_path
+from ..base.paths import shown, user_path
 from .freezing import set_frozen
 from .heads import TransferModel, replace_head
 from .need import need_classes, refuse_nan
@@ -91,6 +91,8 @@ def load_model(path: str | Path) -> TransferModel:
     path = user_path(path)
     if not os.path.isfile(path):
         raise ModelFileError(f"there is no model file {path}; give one that tl.save_model wrote")
+    if shown(path) != str(path):  # safetensors opens UTF-8 only
+        raise ModelFileError(f"{shown(path)} has a name that is not UTF-8: rename it or its folder")
     if not os.access(path, os.R_OK):  # safetensors would say that it is not there
         raise ModelFileError(f"{path} may not be read: change its permissions")
     try:

@@ -64,6 +64,12 @@ def paired(rows: Sequence[Mapping], first: str, second: str) -> list[float]:
         Differences of test accuracy, from -1 to 1, for the seeds that both have, in their order.
     """
     _refuse_mixed(rows)
+    for column in ("dataset", "train_per_class"):
+        if len(mixed := sorted({str(row[column]) for row in rows if column in row})) > 1:
+            raise ResultsError(
+                f"these rows mix {column} {' and '.join(mixed)}, and a seed draws other pictures "
+                f"there; choose one with load_results({column}=...)"
+            )
     a, b = (
         {r["seed"]: r["test_accuracy"] for r in rows if r["strategy"] == SAME_AS.get(name, name)}
         for name in (first, second)

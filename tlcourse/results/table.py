@@ -72,7 +72,10 @@ def read_rows(path: str | Path) -> list[dict]:
         return []
     reader = csv.reader(io.StringIO(_whole_lines(path, path.read_bytes())))
     next(reader, None)
-    return [_typed(fields, path, reader.line_num) for fields in reader]
+    try:
+        return [_typed(fields, path, reader.line_num) for fields in reader]
+    except csv.Error as error:
+        raise ResultsError(f"{path}, line {reader.line_num}: {error}; mend that line") from error
 
 
 def _whole_lines(path: Path, content: bytes) -> str:
@@ -207,7 +210,11 @@ def usual(rows: list[dict], columns: Iterable[str]) -> list[dict]:
 
 
 def _choices(column: str, value) -> tuple:
-    values = (value,) if isinstance(value, str | int | float) else tuple(value)
+    if value is None:
+        raise ResultsError(f"{column}=None: leave it out, or say which to keep")
+    values = (
+        tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    )
     return tuple(SAME_AS.get(v, v) for v in values) if column == "strategy" else values
 
 
