@@ -21,6 +21,7 @@ from tlcourse.base.files import WriteError, sha256_of
 from tlcourse.data.layout import scan
 from tlcourse.data.sets import DatasetError
 from tlcourse.networks.preprocess import Preprocess
+from tlcourse.strategies import apply as strategies
 
 COLOURS = {"red": (200, 40, 40), "sky": (60, 120, 220)}
 
@@ -118,6 +119,18 @@ def test_uneven_classes_are_pointed_out(tmp_path):
     paint(folder, 5, {"few": (60, 120, 220)})
     result = quick(folder, tmp_path / "out", epochs=1)
     assert [text for text in result.warnings if "uneven" in text and "'few'" in text]
+
+
+def test_training_that_was_undone_is_reported_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(strategies, "PRETRAINED_LR", 3.0)
+    with pytest.warns(UserWarning, match="undone"):
+        result = quick(
+            paint(tmp_path / "photos", 60), tmp_path / "out", strategy="last_1", epochs=1
+        )
+    told = json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))
+    assert told["settings"]["trained"].startswith("the head; all pretrained stages frozen")
+    assert any("was undone" in note for note in result.warnings)
+    assert "was undone" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 def test_augmentation_goes_without_the_cache(photos, tmp_path):

@@ -290,3 +290,10 @@ def test_what_csv_cannot_read_is_said_with_its_line(table):
     table.write_bytes(head + b"\n" + rest.replace(b",", b"\r,", 1))
     with pytest.raises(ResultsError, match="line"):
         results.read_rows(table)
+
+
+def test_a_summary_by_one_column_or_by_none_there_is():
+    assert summarise([row(), row()], by="strategy") == summarise([row(), row()], by=("strategy",))
+    for odd in ({"by": ("nope",)}, {"value": "nope"}):
+        with pytest.raises(ResultsError, match="no column nope"):
+            summarise([row()], **odd)

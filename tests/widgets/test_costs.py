@@ -150,3 +150,12 @@ def test_measuring_changes_nothing(tiny):
     assert tl.fingerprint(tiny) == before and tl.frozen_stages(tiny) == ("stem",)
     assert torch.equal(random_state, torch.get_rng_state())
     assert not tiny.training and not any(p.grad is not None for p in tiny.parameters())
+
+
+def test_a_stage_without_parameters_can_be_measured():
+    import torch
+
+    from tlcourse.widgets import measure
+
+    for backward in (None, "to the input", "to the parameters"):
+        assert measure._macs(torch.nn.MaxPool2d(2), torch.zeros(1, 3, 8, 8), backward) == 0

@@ -19,7 +19,7 @@ from ..data.layout import scan
 from ..data.photo import PhotoError
 from ..data.photo_checks import Records
 from ..data.sets import DatasetError, ImageSplits
-from ..networks.freezing import frozen_prefix
+from ..networks.freezing import freeze, frozen_prefix
 from ..networks.heads import TransferModel
 from ..networks.saving import save_model
 from ..networks.zoo import load_backbone
@@ -177,6 +177,11 @@ def train_folder(
             if history.interrupted:
                 why = "time was up" if time_left.is_up else "it was interrupted"
                 notes.append(f"Training ended after {len(history)} epochs: {why}.")
+            if history.undone:
+                freeze(model, stages=plan.thawed_stages(model))
+                notes.append(
+                    f"{history.undone.capitalize()}, and was undone: they are as they came."
+                )
             settings = _settings(folder, splits, model, history, seed)
             settings["command"] = command(
                 folder, out=asked, split_folders=split_folders, strategy=strategy, size=size,

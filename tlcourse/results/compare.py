@@ -20,8 +20,15 @@ def summarise(
     list of dict
         In order of first appearance: the columns of `by`, and of `value` the mean, low (least),
         high (greatest) and n (number of rows).
+
+    Raises
+    ------
+    ResultsError
+        Where a row lacks a column, or rows are mixed that are not to be compared.
     """
-    rows = list(rows)
+    rows, by = list(rows), (by,) if isinstance(by, str) else tuple(by)
+    if absent := {name for row in rows for name in (*by, value) if name not in row}:
+        raise ResultsError(f"some rows have no column {', '.join(sorted(absent))}")
     _refuse_mixed(rows, by, value)
     values = {key: [row[value] for row in own] for key, own in grouped(rows, by).items()}
     return [

@@ -114,7 +114,7 @@ def _macs(stage: nn.Module, x: torch.Tensor, backward: str | None = None) -> int
     x = x.clone().requires_grad_(backward == "to the input").clone()
     with FlopCounterMode(display=False) as counter:
         y = stage(x)
-        if backward:
+        if backward and y.requires_grad:  # a stage may have nothing to learn
             y.sum().backward()
     return counter.get_total_flops() // (2 * len(x))  # one is a multiplication and an addition
 
