@@ -2,7 +2,7 @@
 # make check      lint, the shape of the package, and the quick unit tests
 # make test       install if needed, then run every check
 # make test-gpu   the checks that need a CUDA device
-# make course     execute all lessons headless into build/course/, with a summary table
+# make course     execute all lessons headless, two at a time, into build/course/, with a summary table
 # make lessons    execute all lessons and store them, outputs and widgets included, in notebooks/
 # make book       build the site into build/book/_build/html
 # make serve-book show the site at http://127.0.0.1:8000

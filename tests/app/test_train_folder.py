@@ -159,6 +159,19 @@ def test_nothing_of_the_users_is_overwritten_unasked(photos, tmp_path):
     assert "<html" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_place_taken_while_it_trains_is_left_alone(photos, tmp_path):
+    out = tmp_path / "out"
+
+    def another_program(_):
+        out.mkdir()
+        (out / "model.safetensors").write_text("theirs")
+
+    result = quick(photos, out, strategy="linear_probe", say=another_program)
+    assert (out / "model.safetensors").read_text() == "theirs"
+    assert result.directory == tmp_path / "out-2" and (result.directory / "report.html").is_file()
+    assert any("was taken" in note for note in result.warnings)
+
+
 def test_a_file_in_the_way(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "scan", None)  # it is found before pictures are read
     (tmp_path / "out").write_text("mine", encoding="utf-8")

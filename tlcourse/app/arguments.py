@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Iterable
+from itertools import chain, count
 from pathlib import Path
 
 from ..base.errors import CourseError
@@ -99,3 +100,12 @@ def refuse_existing(option: str, paths: Iterable[Path]) -> None:
                 f"{option}: there is {path} already, and nothing was done. Name another, or "
                 "replace it with --force"
             )
+
+
+def free_place(folder: Path, names: Iterable[str]) -> Path:
+    """The folder, or one numbered after it, in which no other program has put these files."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    for place in chain([folder], numbered):
+        if not any(os.path.lexists(place / name) for name in names):
+            break
+    return place

@@ -27,6 +27,7 @@ from ..strategies.apply import apply, train
 from ..training.calibrate import calibrate
 from ..training.evaluate import Evaluation, evaluate
 from ..training.fit import History
+from .arguments import free_place
 from .choose import Choice, TimeBudget, choose_strategy, picture_size
 from .hand_on import TimmForm, card, command, configuration, save_result, timm_form
 from .reasons import find_reasons
@@ -188,6 +189,9 @@ def train_folder(
                 backbone=backbone, epochs=epochs, augment=augment, class_weights=class_weights,
                 time=seconds, labels=labels, group_by=group_by, seed=seed, device=device,
             )  # fmt: skip
+            if not force and (free := free_place(out, FILES)) != out:
+                notes.append(f"{out} was taken while training; the results are in {free}.")
+                out = free
             out.mkdir(parents=True, exist_ok=True)
             with exchanged(out, FILES) as staging:
                 calibrate(model, splits.validation, device=device)
