@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,3 +143,9 @@ def test_memory_stays_flat_as_the_files_grow(pictures, model):
     assert (
         peaks[1] - peaks[0] < 105 * 64 * 64 * 3
     )  # not even the pixels of the files that were added
+
+
+def test_names_that_end_by_null_bytes_and_one_that_is_too_long(pictures):
+    names = [str(pictures / "a" / "0.png"), str(pictures / "a" / "1.png")]
+    assert expand(["-"], ["\0".join([*names, ""])])[0] == [Path(name) for name in names]
+    assert expand(["b" * 5000])[0] == [Path("b" * 5000)], "said when it is read"

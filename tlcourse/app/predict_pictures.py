@@ -6,6 +6,7 @@ import csv
 import glob
 import io
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,15 +63,17 @@ def expand(words: Iterable[str], lines: Iterable[str] = ()) -> tuple[list[Path],
     problems: list[Problem] = []
     for word in words:
         if word == "-":
-            names = [line.rstrip("\r\n") for line in lines]
+            # `find -print0` ends each name by a null byte, for names that hold line ends.
+            text = "".join(lines)
+            names = text.split("\0") if "\0" in text else re.split("\r*\n", text)
             found = [user_path(name) for name in names if name]
         else:
             path = user_path(word)
             # What the shell has left, as on Windows; a file may have such a name as well.
-            matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))
+            matches = [] if os.path.exists(path) else sorted(glob.glob(str(path), recursive=True))
             found = [Path(match) for match in matches] or [path]
         for path in found:
-            if path.is_dir():
+            if os.path.isdir(path):  # for a name that is too long, Path raises
                 inside, wrong = find_photos(path)
                 files += inside
                 problems += wrong
