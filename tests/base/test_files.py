@@ -236,3 +236,8 @@ def test_an_interrupt_between_two_places_leaves_no_mixture(tmp_path, monkeypatch
         for name in names:
             (staging / name).write_text("now")
     assert [(tmp_path / name).read_text() for name in names] == ["now"] * 3
+
+
+def test_a_name_that_is_too_long_is_an_error_of_its_own(tmp_path):
+    with pytest.raises(WriteError, match="could not be written"):
+        write_whole(tmp_path / ("a" * 300), "text")

@@ -85,7 +85,7 @@ def test_an_interrupt_before_the_first_epoch_ends(model, pets, monkeypatch):
 def test_an_interrupt_while_the_best_weights_are_copied_keeps_the_old_ones(
     model, pets, monkeypatch
 ):
-    copies, copied = [], keep._copy
+    copies, copied = [], keep.copy_weights
 
     def interrupted(part):
         copies.append(part)
@@ -93,7 +93,7 @@ def test_an_interrupt_while_the_best_weights_are_copied_keeps_the_old_ones(
             raise KeyboardInterrupt
         return copied(part)
 
-    monkeypatch.setattr(keep, "_copy", interrupted)
+    monkeypatch.setattr(keep, "copy_weights", interrupted)
     history = tl.fit(model, pets, epochs=30, lr=1e-3, progress=False)
     assert history.interrupted
     now = tl.evaluate(model, pets.validation, progress=False)

@@ -170,9 +170,8 @@ class OpenVinoEngine:
 
 def worker_count(device="cpu") -> int:
     """Threads that decode and compute: one for each core that this process may use."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     cores //= int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's processes share the machine
     return max(1, min(cores, MOST_WORKERS if torch.device(device).type == "cpu" else 32))
 

@@ -83,7 +83,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=duration, help="what one cell may take, as 90s or 5m")
     parser.add_argument(
         "--at-once",
-        type=int,
+        type=whole(1),
         default=1,
         metavar="N",
         help="run so many lessons at a time, which share the cores",

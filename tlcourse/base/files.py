@@ -40,7 +40,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         Naming the file and the reason: a full disk, a folder that may not be written to.
     """
     path = user_path(path)
-    if path.exists() and not path.is_file() and not path.is_dir():
+    # Not Path.exists, which raises for a name that is too long, and in a closed folder.
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         with path.open("wb") as file:
             yield file
         return
@@ -54,7 +55,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if path.is_file():
+        with suppress(OSError):  # there is none before, or the file system has no permissions
             shutil.copymode(path, partial)
         os.replace(partial, path)
     except OSError as error:
@@ -113,14 +114,13 @@ def exchanged(directory: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 def _move(staging: Path, directory: Path, names: tuple[str, ...]) -> None:
     """Take all or none: an interrupt waits until the last one is in its place."""
-    interrupt = None
-    while left := [name for name in names if (staging / name).exists()]:
-        try:
-            os.replace(staging / left[0], directory / left[0])
-        except KeyboardInterrupt as error:
-            interrupt = error
-    if interrupt:
-        raise interrupt
+    try:
+        for name in names:
+            if (staging / name).exists():
+                os.replace(staging / name, directory / name)
+    except KeyboardInterrupt:
+        _move(staging, directory, names)
+        raise
 
 
 def _check_places(directory: Path, names: tuple[str, ...]) -> None:

@@ -65,8 +65,7 @@ def write_pictures(
             for i, (image, label) in enumerate(images):
                 path = staging / part / images.classes[label] / f"{i:04}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                kept = image if pixels is None else Image.fromarray(pixels(image))
-                kept.save(path)
+                (image if pixels is None else Image.fromarray(pixels(image))).save(path)
         # Cut short, half a data set would be read as a whole one.
         for path in staging.iterdir():
             os.replace(path, folder / path.name)

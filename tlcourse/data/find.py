@@ -97,8 +97,9 @@ def subfolders(folder: Path, problems: list[Problem]) -> list[Path]:
     except OSError as error:
         problems.append(unreadable(folder, error))
         return []
-    problems += [stray(path) for path in inside if not path.is_dir()]
-    return [path for path in inside if path.is_dir()]
+    folders = [path for path in inside if path.is_dir()]
+    problems += [stray(path) for path in sorted({*inside} - {*folders})]
+    return folders
 
 
 def stray(path: Path) -> Problem:

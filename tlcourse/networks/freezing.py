@@ -109,9 +109,14 @@ def set_frozen(model: StagedNetwork, frozen: Container[str], adapting: Container
         _set(model, [name], frozen=name in frozen, batch_norm=batch_norm)
 
 
-def _set(model: StagedNetwork, names: Iterable[str], frozen: bool, batch_norm: str) -> None:
+def check_batch_norm(batch_norm: str) -> None:
+    """Raise `StageError` where that is no way to treat batch norm."""
     if batch_norm not in ("frozen", "adapt"):
         raise StageError(f'batch_norm={batch_norm!r}: choose "frozen" or "adapt"')
+
+
+def _set(model: StagedNetwork, names: Iterable[str], frozen: bool, batch_norm: str) -> None:
+    check_batch_norm(batch_norm)
     names = [names] if isinstance(names, str) else list(names)
     for name in names:  # all names are checked before anything is changed
         model.stage_index(name)

@@ -212,9 +212,8 @@ def usual(rows: list[dict], columns: Iterable[str]) -> list[dict]:
 def _choices(column: str, value) -> tuple:
     if value is None:
         raise ResultsError(f"{column}=None: leave it out, or say which to keep")
-    values = (
-        tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
-    )
+    one = isinstance(value, str) or not isinstance(value, Iterable)
+    values = (value,) if one else tuple(value)
     return tuple(SAME_AS.get(v, v) for v in values) if column == "strategy" else values
 
 

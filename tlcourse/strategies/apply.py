@@ -16,6 +16,7 @@ from ..networks.heads import TransferModel, replace_head
 from ..networks.preprocess import Augment
 from ..networks.zoo import load_backbone
 from ..training.fit import History, fit
+from ..training.keep import copy_weights
 from .strategy import Strategy, StrategyError, get_strategy
 
 PRETRAINED_LR = 3e-4
@@ -180,7 +181,7 @@ def train(
                 _thaw(model)
         if before.interrupted:
             return before
-        start = {name: value.clone() for name, value in model.state_dict().items()}
+        start = copy_weights(model)
     lr = PRETRAINED_LR if lr is None else lr
     try:
         history = fit(

@@ -168,8 +168,7 @@ def fit(
     need_classes(model, "fit")
     data = splits_only(data, "fit")
     _check_fit(model, data, epochs, cache, augment, unfreeze_at, patience)
-    if batch_norm not in ("frozen", "adapt"):
-        raise TrainingError(f'batch_norm={batch_norm!r}: choose "frozen" or "adapt"')
+    freezing.check_batch_norm(batch_norm)
     keep_freed_memory()
     started = time.perf_counter()
     device = pick_device(device)

@@ -30,7 +30,7 @@ class Best:
         self.epoch = 0
         self.judge: Callable[[], dict] | None = None
         self.part: nn.Module = model
-        self._model, self._before = model, _copy(model)
+        self._model, self._before = model, copy_weights(model)
         self._score: tuple | None = None
         self._state: dict[str, torch.Tensor] = {}
 
@@ -38,7 +38,7 @@ class Best:
         """Keep the weights where this epoch, a row of the history, was the best so far."""
         score = _score(row)
         if self._score is None or score > self._score:
-            state = _copy(self.part)  # Ctrl-C may come meanwhile: then the old ones stay
+            state = copy_weights(self.part)  # Ctrl-C may come meanwhile: then the old ones stay
             self._state, self._score, self.epoch = state, score, row["epoch"]
 
     def restore(self) -> int:
@@ -104,5 +104,6 @@ def refuse_diverged(model: nn.Module, loss: float, optimizer: torch.optim.Optimi
     )
 
 
-def _copy(model: nn.Module) -> dict[str, torch.Tensor]:
+def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of all tensors of a network, for `load_state_dict`."""
     return {name: value.clone() for name, value in model.state_dict().items()}
