@@ -30,6 +30,8 @@ from .serve import ADDRESS, Guard, Text, application, listen, run
 #: Pages at a time; seconds that the runs of a closed page are kept, for a reload.
 MOST, KEPT_S = 8, 600
 LARGEST_MESSAGE = 36_000_000
+# What messages of another form end in.
+_ODD = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Teach a network</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -163,15 +165,7 @@ class Socket(Guard, tornado.websocket.WebSocketHandler):
             data = json.loads(message)
             buffers = [base64.b64decode(item, validate=True) for item in data.pop("buffers", [])]
             self.visit.widget.comm.handle_msg({"content": {"data": data}, "buffers": buffers})
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            RecursionError,
-            TraitError,
-            CourseError,
-        ) as error:
+        except (*_ODD, TraitError, CourseError) as error:
             self.visit.widget.message = f"That was not understood: {error}"
 
     def on_close(self) -> None:
